@@ -1,19 +1,18 @@
 """Extended resources of containers that devices stand for (KEP-5004): what a pod asks for, and the claim that says so.
 
-Follows extendeddynamicresources.go of kube-scheduler's dynamic resources plugin, and PodRequests of
-k8s.io/component-helpers/resource. Pure.
+Follows extendeddynamicresources.go of kube-scheduler's dynamic resources plugin. Pure.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from fake_dra_driver.api.kube.core import ContainerExtendedResourceRequest
 from fake_dra_driver.api.resource.v1 import DeviceClass, DeviceRequest, ExactDeviceRequest
 from fake_dra_driver.cluster.kinds import Container, Node, Pod
-from fake_dra_driver.quantity import QuantityError, number_of
+from fake_dra_driver.cluster.podresources import amount, requests_of
 
-__all__ = ["ANNOTATION", "Classes", "ExtendedRequests", "allocatable", "plan_requests", "requested"]
+__all__ = ["ANNOTATION", "Classes", "ExtendedRequests", "allocatable", "is_extended", "plan_requests", "requested"]
 
 ANNOTATION: Final = "resource.kubernetes.io/extended-resource-claim"
 """``true`` on claims that were made for a pod's extended resources."""
@@ -50,47 +49,22 @@ def _precedes(one: DeviceClass, other: DeviceClass) -> bool:
 
 def requested(pod: Pod) -> Mapping[str, int]:
     """How much of each extended resource the pod needs on its node; what it asks nothing of is left out."""
-    names = {name for each in (*pod.spec.init_containers, *pod.spec.containers) for name in _extended(each)}
-    found = {name: _needed(pod, name) for name in sorted(names)}
-    return {name: count for name, count in found.items() if count}
+    return {name: count for name, count in requests_of(pod.spec).amounts if is_extended(name)}
 
 
 def allocatable(node: Node, resource: str) -> int:
     """How much of a resource the node has by itself, from a device plugin."""
-    return _count(node.status.allocatable.get(resource, 0))
+    return amount(resource, node.status.allocatable.get(resource, 0))
 
 
-def _extended(container: Container) -> Mapping[str, int]:
-    resources = container.resources
-    found = {}
-    for name, quantity in {**resources.limits, **resources.requests}.items():
-        if "/" in name and ("kubernetes.io/" not in name or name.startswith(_IMPLICIT)):
-            found[name] = _count(quantity)
-    return found
+def is_extended(resource: str) -> bool:
+    """Whether the resource is none of Kubernetes itself."""
+    return "/" in resource and ("kubernetes.io/" not in resource or resource.startswith(_IMPLICIT))
 
 
-def _count(quantity: Any) -> int:
-    try:
-        return int(number_of(str(quantity)))
-    except QuantityError:
-        return 0
-
-
-def _needed(pod: Pod, resource: str) -> int:
-    """Containers run side by side; init containers before them, one after the other, beside the sidecars so far."""
-    sidecars = peak = 0
-    for each in pod.spec.init_containers:
-        count = _extended(each).get(resource, 0)
-        if _is_sidecar(each):
-            sidecars += count
-            peak = max(peak, sidecars)
-        else:
-            peak = max(peak, sidecars + count)
-    return max(peak, sidecars + sum(_extended(each).get(resource, 0) for each in pod.spec.containers))
-
-
-def _is_sidecar(container: Container) -> bool:
-    return container.restart_policy == "Always"
+def _asked_for(container: Container, resource: str) -> int:
+    # Requests have what limits have: the API server sees to that.
+    return amount(resource, container.resources.requests.get(resource, 0))
 
 
 # --- the claim -----------------------------------------------------------------------------------------------------
@@ -141,7 +115,7 @@ class _Plan:
         self._resource = resource
         self._class_name = class_name
         containers = (*pod.spec.init_containers, *pod.spec.containers)
-        short_lived = [at for at, each in enumerate(pod.spec.init_containers) if not _is_sidecar(each)]
+        short_lived = [at for at, each in enumerate(pod.spec.init_containers) if not each.is_sidecar]
         self._long: list[_Asked | None] = [
             None if at in short_lived else self._ask(at, each, 0) for at, each in enumerate(containers)
         ]
@@ -151,10 +125,9 @@ class _Plan:
 
     def _ask(self, at: int, container: Container, reusable: int) -> _Asked | None:
         """What the container asks for by itself; None: nothing."""
-        count = _extended(container).get(self._resource, 0) - reusable
+        count = _asked_for(container, self._resource) - reusable
         if count <= 0:
             return None
-        # Requests have what limits have: the API server sees to that.
         names = sorted({**container.resources.limits, **container.resources.requests})
         return _Asked(f"container-{at}-request-{names.index(self._resource)}", count)
 
@@ -162,7 +135,7 @@ class _Plan:
         own: list[tuple[str, _Asked]] = []
         for at in short_lived:
             container = containers[at]
-            wanted, reused = _extended(container).get(self._resource, 0), 0
+            wanted, reused = _asked_for(container, self._resource), 0
             for later in self._long[at:]:
                 if later is not None and reused < wanted:
                     reused += later.count

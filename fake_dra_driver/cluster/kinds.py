@@ -121,6 +121,11 @@ class Container(ApiModel):
     restart_policy: str | None = None
     """``Always`` makes an init container a sidecar."""
 
+    @property
+    def is_sidecar(self) -> bool:
+        """Whether it is an init container that keeps running next to the containers (KEP-753)."""
+        return self.restart_policy == "Always"
+
 
 class PodSpec(core.PodSpec):
     """v1.PodSpec."""
@@ -135,6 +140,10 @@ class PodSpec(core.PodSpec):
     node_selector: Mapping[str, str] = Field(default_factory=dict)
     affinity: Affinity | None = None
     tolerations: tuple[Toleration, ...] = ()
+    resources: ResourceRequirements | None = None
+    """Of the whole pod (KEP-2837); None: what its containers ask for."""
+    overhead: Mapping[str, Any] = Field(default_factory=dict)
+    """What running the pod costs beside that, by its RuntimeClass."""
     scheduling_gates: tuple[Mapping[str, str], ...] = ()
     """While there are any, the scheduler leaves the pod alone."""
 

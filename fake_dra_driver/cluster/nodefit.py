@@ -2,8 +2,8 @@
 and who explains what they do.
 
 Follows k8s.io/component-helpers/scheduling/corev1 (nodeaffinity, taints), and the plugins NodeUnschedulable,
-TaintToleration and NodeAffinity of kube-scheduler. Pure. Not here: resources such as CPU and
-memory, ports, volumes, affinity between pods. Nodes of the embedded cluster never run out of those.
+TaintToleration and NodeAffinity of kube-scheduler. Pure. Not here: resources such as CPU and memory
+(``noderesources``), ports, volumes, affinity between pods. Nodes of the embedded cluster never run out of the latter.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

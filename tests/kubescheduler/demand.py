@@ -233,10 +233,43 @@ def pods(draw: Draw, theme: frozenset[Theme], names: Sequence[str]) -> Sequence[
                 extended[f"deviceclass.resource.kubernetes.io/{draw.choice(CLASSES)}"] = "1"
         if extended:
             spec["containers"][0]["resources"] = {"limits": extended, "requests": extended}
-        if used or extended:
+        if Theme.ROOM in theme:
+            _ask_for_room(draw, spec)
+        if used or extended or Theme.ROOM in theme:
             metadata = {"name": f"{MARK}pod{number}"}
             made.append({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
     return made
+
+
+_ROOM = {
+    "cpu": ("100m", "500m", "1", "1100m", "3"),
+    "memory": ("64Mi", "300M", "600Mi", "4Gi"),
+    "ephemeral-storage": ("100Mi", "900Mi", "3Gi"),
+}
+"""What containers ask for of a node."""
+
+
+def _ask_for_room(draw: Draw, spec: Wire) -> None:
+    """Lets some containers ask for CPU and the like: beside each other, before the others, or all along."""
+    spec["containers"].append({"name": "c1", "image": "busybox"})
+    spec["initContainers"] = [{"name": f"i{number}", "image": "busybox"} for number in range(draw.randint(0, 3))]
+    for each in spec["initContainers"]:
+        if draw.coin():
+            each["restartPolicy"] = "Always"
+    for each in (*spec["containers"], *spec["initContainers"]):
+        requests = {name: draw.choice(_ROOM[name]) for name in draw.some(tuple(_ROOM), 0, 2)}
+        limits = {"hugepages-2Mi": draw.choice(("2Mi", "6Mi"))} if draw.sometimes(6) else {}
+        if limits and not requests:
+            requests["cpu"] = "100m"  # without CPU or memory, an API server takes no hugepages
+        there = each.get("resources", {"requests": {}, "limits": {}})
+        both = {
+            "requests": {**there["requests"], **requests, **limits},
+            "limits": {**there["limits"], **limits},
+        }
+        if both["requests"]:
+            each["resources"] = {kind: amounts for kind, amounts in both.items() if amounts}
+    if draw.sometimes(5):
+        spec["resources"] = {"requests": {"cpu": draw.choice(("6", "20"))}}
 
 
 def _has_label(key: str) -> Wire:

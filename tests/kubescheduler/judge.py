@@ -4,7 +4,7 @@ Pod after pod: what the allocator says for each node is compared with what becam
 with what the scheduler has chosen, so that one difference does not bring about others.
 
 What belongs to the scheduler and not to the allocator is left to the comparison of whole clusters: the claims for
-extended resources, and a node's other reasons.
+extended resources, nodes that get full, and a node's other reasons.
 """
 
 import itertools
@@ -60,6 +60,7 @@ class _State:
         numbers = itertools.count()
         self._allocator = Allocator(behaviour, new_share_id=lambda: str(next(numbers)))
         self._nodes = [Node.from_wire(each) for each in example.nodes]
+        self._is_crowded = any(int(each.status.allocatable["pods"]) < len(example.pods) + 1 for each in self._nodes)
         self._classes = {each["metadata"]["name"] for each in example.classes}
         # The API server makes a UID for each claim.
         self._claims = {
@@ -78,7 +79,7 @@ class _State:
 
     def compare(self, pod: Wire, outcome: Outcome) -> Sequence[str]:
         """How the allocator differs about this pod."""
-        if _asks_for_extended_resources(pod):
+        if self._is_crowded or _asks_for_extended_resources(pod):
             return ()
         claims = [self._claims[entry["resourceClaimName"]] for entry in pod["spec"]["resourceClaims"]]
         if TIMED_OUT in outcome.refusal:

@@ -26,6 +26,8 @@ def nodes(draw: Draw, theme: frozenset[Theme]) -> Sequence[Wire]:
         allocatable = {"pods": "110", "cpu": "8", "memory": "8Gi"}
         if Theme.EXTENDED in theme and draw.sometimes(6):
             allocatable[EXTENDED_RESOURCE] = "1"  # a device plugin has it
+        if Theme.ROOM in theme:
+            allocatable |= _room(draw)
         name = f"{MARK}n{number}"
         labels = {
             _ZONE: draw.choice(("z0", "z1")),
@@ -45,6 +47,20 @@ def nodes(draw: Draw, theme: frozenset[Theme]) -> Sequence[Wire]:
             }
         )
     return made
+
+
+def _room(draw: Draw) -> dict[str, str]:
+    """What a small node has, which a few pods fill."""
+    room = {
+        "pods": draw.choice(("1", "2", "3")),
+        "cpu": draw.choice(("1", "1500m", "2")),
+        "memory": draw.choice(("512Mi", "1Gi", "2G")),
+    }
+    if draw.coin():
+        room["ephemeral-storage"] = draw.choice(("1Gi", "2Gi"))
+    if draw.coin():
+        room["hugepages-2Mi"] = draw.choice(("4Mi", "8Mi"))
+    return room
 
 
 def _node_selector(draw: Draw, names: Sequence[str]) -> Wire:

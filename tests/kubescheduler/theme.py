@@ -30,6 +30,7 @@ class Theme(enum.Enum):
     BINDING = "binding conditions"
     PLACEMENT = "slices and devices by node selector, for all nodes, device by device"
     EXTENDED = "extended resources"
+    ROOM = "CPU, memory, storage, hugepages and the number of pods"
     CONFIG = "opaque configuration"
     HELD = "devices that others hold"
 

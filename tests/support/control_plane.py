@@ -20,10 +20,12 @@ from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.manager import Manager
 
-__all__ = ["NAMESPACE", "ControlPlane", "Make", "control_plane", "ref"]
+__all__ = ["NAMESPACE", "ROOMY", "ControlPlane", "Make", "control_plane", "ref"]
 
 K = TypeVar("K", bound=KubeObject)
 NAMESPACE = "default"
+ROOMY: Mapping[str, str] = {"cpu": "64", "memory": "256Gi", "pods": "110"}
+"""What nodes have unless a test says something else."""
 _EPOCH = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _PATIENCE_SECONDS = 3600.0
 """Simulated: what has not happened then never will."""
@@ -110,14 +112,15 @@ class ControlPlane:
             metadata["namespace"] = namespace or NAMESPACE
         return await self.client.create(kind.from_wire({"metadata": metadata, **fields}))
 
-    async def node(self, name: str, **metadata: Any) -> Node:
+    async def node(self, name: str, *, allocatable: Mapping[str, str] = ROOMY, **metadata: Any) -> Node:
         """A node that is ready and takes pods."""
         created = await self.create(Node, name, metadata=metadata)
         await self.client.merge_patch(Node, created.key, {"spec": {"taints": None}})
         ready = [
             {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status"}
         ]
-        return await self.client.merge_patch(Node, created.key, {"status": {"conditions": ready}}, subresource="status")
+        status = {"conditions": ready, "allocatable": dict(allocatable), "capacity": dict(allocatable)}
+        return await self.client.merge_patch(Node, created.key, {"status": status}, subresource="status")
 
     async def pod(self, name: str, *, claims: Mapping[str, str] | None = None, **spec: Any) -> Pod:
         """A pod that uses claims: name of the entry to name of the claim."""

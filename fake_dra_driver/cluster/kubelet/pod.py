@@ -129,11 +129,6 @@ class Container(kinds.Container):
     startup_probe: Probe | None = None
     lifecycle: Lifecycle = Field(default_factory=Lifecycle)
 
-    @property
-    def is_sidecar(self) -> bool:
-        """Whether it is an init container that keeps running next to the containers (KEP-753)."""
-        return self.restart_policy == "Always"
-
     def digest(self) -> str:
         """A hash that changes with the container's spec."""
         text = json.dumps(self.to_wire(), sort_keys=True)

@@ -1,12 +1,13 @@
 """The scheduler of the embedded cluster: what kube-scheduler does, as far as DRA needs it.
 
 Whichever DRA a release has, nodes are filtered by what makes them unschedulable, taints, node selector and affinity
-(``nodefilter``), pods are bound and told why they are not (``podwriter``, ``diagnosis``), and a pod that could not be
-placed rests until something changes that may help and its backoff is over (``attempts``). The rest is in ``classic``
-and ``structured``, which do not know each other.
+(``nodefilter``) and by what they have left of CPU, memory and other resources (``cluster.noderesources``), pods are
+bound and told why they are not (``podwriter``, ``diagnosis``), and a pod that could not be placed rests until something
+changes that may help (``room`` for resources) and its backoff is over (``attempts``). The rest is in ``classic`` and
+``structured``, which do not know each other.
 
-Not here: resources such as CPU and memory, ports, volumes, affinity between pods, topology spread, preferences,
-preemption, priorities, and several profiles.
+Not here: ports, volumes, affinity between pods, topology spread, preferences, preemption, priorities, and several
+profiles.
 
 To assemble a cluster::
 

@@ -1,12 +1,14 @@
 """Which nodes a pod may be on, whatever claims it has: the filters of kube-scheduler, with the reasons that they give.
 
-``nodefit`` finds what is in the way; here are the words.
+``nodefit`` and ``noderesources`` find what is in the way; here are the words.
 """
 
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.nodefit import Cordoned, NotSelected, Repelled, find_misfits
+from fake_dra_driver.cluster.noderesources import Shortage
+from fake_dra_driver.cluster.podresources import PODS
 
-__all__ = ["reason_against"]
+__all__ = ["reason_against", "shortage_reason"]
 
 
 def reason_against(node: Node, pod: Pod, names: frozenset[str] | None, *, names_taints: bool) -> str:
@@ -28,3 +30,8 @@ def reason_against(node: Node, pod: Pod, names: frozenset[str] | None, *, names_
         case NotSelected():
             return "node(s) didn't match Pod's node affinity/selector"
     return ""
+
+
+def shortage_reason(shortage: Shortage) -> str:
+    """Why a node that has too little of a resource does not suit a pod."""
+    return "Too many pods" if shortage.resource == PODS else f"Insufficient {shortage.resource}"

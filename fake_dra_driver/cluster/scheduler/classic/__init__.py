@@ -3,8 +3,8 @@
 A pod goes through one cycle for each attempt (``decision``, a pure function):
 
 - its claims must exist and be usable (``podclaims``),
-- nodes are filtered: as for any pod (``nodefilter``), what drivers have ruled out, and where claims that are allocated
-  can be used,
+- nodes are filtered: as for any pod (``nodefilter``, ``cluster.noderesources``), what drivers have ruled out, and where
+  claims that are allocated can be used,
 - no node is left: the deallocation of a claim that is allocated elsewhere, and that no pod uses, is requested,
 - claims wait for a driver: the PodSchedulingContext lists the nodes in question and selects one; with several claims
   not before each has an answer (``claimwriter``),
@@ -55,5 +55,6 @@ def make_classic_scheduler(client: Client, cache: Cache, pods: PodWriter, schedu
     caches.nodes.subscribe(scheduler.on_node)
     limiter: ExponentialRateLimiter[Request] = ExponentialRateLimiter(BASE_SECONDS, MAX_SECONDS)
     controller = Controller("scheduler", scheduler, workers=_WORKERS, rate_limiter=limiter)
+    scheduler.wake_by(controller.enqueue)
     wakeup.watch(controller)
     return (controller,)

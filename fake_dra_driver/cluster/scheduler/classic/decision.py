@@ -1,8 +1,9 @@
 """One scheduling cycle as a pure function: from what the caches show to what to do about a pod.
 
 Follows the scheduling cycle of kube-scheduler 1.30 (PreFilter, Filter, PostFilter, PreScore, Reserve) with its plugins
-for unschedulable nodes, taints, node affinity and dynamic resources. Where it chooses at random, this one does not: of
-the nodes that fit, the one that was selected before, else the one with the fewest pods, else the first by name.
+for unschedulable nodes, taints, node affinity, resources and dynamic resources. Where it chooses at random, this one
+does not: of the nodes that fit, the one that was selected before, else the one with the most CPU and memory left, else
+the one with the fewest pods, else the first by name.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,11 +16,14 @@ from fake_dra_driver.api.resource.v1alpha2 import (
 )
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.nodefit import matches, named_nodes
+from fake_dra_driver.cluster.noderesources import NodeResources
+from fake_dra_driver.cluster.podresources import Requests, requests_of
 from fake_dra_driver.cluster.scheduler.classic.podclaims import PodClaim, answers
 from fake_dra_driver.cluster.scheduler.diagnosis import fit_error, preemption_note
-from fake_dra_driver.cluster.scheduler.nodefilter import reason_against
+from fake_dra_driver.cluster.scheduler.nodefilter import reason_against, shortage_reason
+from fake_dra_driver.cluster.scheduler.room import Demand
 
-__all__ = ["Bind", "Decision", "Negotiate", "NoFit", "decide", "refuse"]
+__all__ = ["Bind", "Decision", "Negotiate", "NoFit", "Room", "decide", "refuse"]
 
 REASON_UNSUITABLE = "resourceclaim cannot be allocated for the node (unsuitable)"
 REASON_ELSEWHERE = "resourceclaim not available on the node"
@@ -33,6 +37,8 @@ class NoFit:
     message: str
     release: ResourceClaim | None = None
     """An allocated claim to deallocate: it rules out the nodes, and no other pod uses it."""
+    demand: Demand | None = None
+    """What some node has too little room for; None: room is not what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +62,20 @@ class Bind:
     """Reserve the claims, and bind the pod to the node."""
 
     node: str
+    requests: Requests
+    """What the pod asks of the node."""
 
 
 Decision = NoFit | Negotiate | Bind
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How full the nodes are."""
+
+    resources: NodeResources
+    load: Callable[[str], int]
+    """How many pods a node has, with those that are on their way to it."""
 
 
 def refuse(reason: str, nodes: int) -> NoFit:
@@ -72,7 +89,7 @@ def decide(
     claims: Sequence[PodClaim],
     context: PodSchedulingContext | None,
     nodes: Sequence[Node],
-    load: Callable[[str], int],
+    room: Room,
 ) -> Decision:
     """What to do about a pod.
 
@@ -81,16 +98,20 @@ def decide(
         claims: its claims, checked.
         context: its own PodSchedulingContext.
         nodes: all nodes; there is at least one.
-        load: how many pods a node has.
+        room: how full they are.
     """
-    filtered = _Filtered.run(pod, claims, context, nodes)
+    requests = requests_of(pod.spec)
+    filtered = _Filtered.run(pod, claims, context, nodes, Demand(requests), room.resources)
     if not filtered.fitting:
         return _no_fit(pod, claims, filtered, len(nodes))
     selected = context.spec.selected_node if context is not None else ""
-    ranked = sorted(filtered.fitting, key=lambda name: (name != selected, load(name), name))
+    ranked = sorted(
+        filtered.fitting,
+        key=lambda name: (name != selected, -room.resources.score(name, requests), room.load(name), name),
+    )
     pending = [each for each in claims if each.is_pending]
     if not pending:
-        return Bind(ranked[0])
+        return Bind(ranked[0], requests)
     return _negotiate(ranked, pending, context)
 
 
@@ -105,17 +126,32 @@ class _Filtered:
     reasons: list[str] = field(default_factory=list)
     unavailable: set[int] = field(default_factory=set)
     """Indexes of allocated claims that are not available on some node and that could be allocated again."""
+    full: int = 0
+    """How many nodes have too little of a resource left."""
+    demand: Demand | None = None
+    """What they have too little room for."""
 
     @classmethod
     def run(
-        cls, pod: Pod, claims: Sequence[PodClaim], context: PodSchedulingContext | None, nodes: Sequence[Node]
+        cls,
+        pod: Pod,
+        claims: Sequence[PodClaim],
+        context: PodSchedulingContext | None,
+        nodes: Sequence[Node],
+        demand: Demand,
+        resources: NodeResources,
     ) -> "_Filtered":
         filtered = cls()
         names, ruled_out = named_nodes(pod.spec), answers(context)
         for node in nodes:
-            reason = reason_against(node, pod, names, names_taints=True) or filtered._claims_reason(
-                claims, ruled_out, node
-            )
+            reason = reason_against(node, pod, names, names_taints=True)
+            shortages = () if reason else resources.shortages(node.metadata.name, demand.requests)
+            if shortages:
+                filtered.full += 1
+                filtered.demand = demand
+                filtered.reasons += map(shortage_reason, shortages)
+                continue
+            reason = reason or filtered._claims_reason(claims, ruled_out, node)
             if reason:
                 filtered.reasons.append(reason)
             else:
@@ -144,10 +180,10 @@ def _no_fit(pod: Pod, claims: Sequence[PodClaim], filtered: _Filtered, nodes: in
     for at in sorted(filtered.unavailable):
         claim = claims[at].claim
         if all(each.uid == pod.uid for each in claim.status.reserved_for):
-            return NoFit(fit_error(nodes, reasons=filtered.reasons), claim)
+            return NoFit(fit_error(nodes, reasons=filtered.reasons), claim, filtered.demand)
     nothing = "still not schedulable" if claims else "no new claims to deallocate"
-    notes = f"{nothing}, {preemption_note(nodes)}"
-    return NoFit(fit_error(nodes, reasons=filtered.reasons, notes=notes))
+    notes = f"{nothing}, {preemption_note(nodes, resolvable=filtered.full)}"
+    return NoFit(fit_error(nodes, reasons=filtered.reasons, notes=notes), demand=filtered.demand)
 
 
 # --- PreScore and Reserve ----------------------------------------------------------------------------------------

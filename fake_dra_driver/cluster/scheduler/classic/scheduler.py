@@ -1,6 +1,6 @@
 """The reconciler that finds a node for each pod that has none."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from loguru import logger
@@ -8,11 +8,12 @@ from typing_extensions import override
 
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClass
+from fake_dra_driver.cluster.noderesources import NodeResources
 from fake_dra_driver.cluster.owners import is_controlled_by
 from fake_dra_driver.cluster.reservations import is_reserved_for
 from fake_dra_driver.cluster.scheduler.attempts import LEFTOVER_SECONDS, Attempts
 from fake_dra_driver.cluster.scheduler.classic.claimwriter import ClaimWriter
-from fake_dra_driver.cluster.scheduler.classic.decision import Bind, Decision, Negotiate, NoFit, decide, refuse
+from fake_dra_driver.cluster.scheduler.classic.decision import Bind, Decision, Negotiate, NoFit, Room, decide, refuse
 from fake_dra_driver.cluster.scheduler.classic.podclaims import (
     ClaimNotReady,
     PodClaim,
@@ -22,6 +23,7 @@ from fake_dra_driver.cluster.scheduler.classic.podclaims import (
 from fake_dra_driver.cluster.scheduler.diagnosis import NO_NODES
 from fake_dra_driver.cluster.scheduler.load import Load
 from fake_dra_driver.cluster.scheduler.podwriter import PodWriter
+from fake_dra_driver.cluster.scheduler.room import RoomQueue
 from fake_dra_driver.cluster.scheduler.waiting import is_waiting
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.errors import RetryError, RuntimeLayerError
@@ -59,13 +61,18 @@ class PodScheduler(Reconciler):
         pods: PodWriter,
         load: Load,
         attempts: Attempts,
-    ):
+    ) -> None:
         self._name = name
         self._caches = caches
         self._claims = claims
         self._pods = pods
         self._load = load
         self._attempts = attempts
+        self._resources = NodeResources()
+        caches.pods.subscribe(self._resources.on_pod)
+        caches.nodes.subscribe(self._resources.on_node)
+        self._room = RoomQueue(self._resources, lambda pod: self._wake(pod))
+        self._wake: Callable[[Request], None] = lambda _: None
         self._nodes: Sequence[Node] | None = None
         """All nodes; None: to be read again."""
 
@@ -90,11 +97,16 @@ class PodScheduler(Reconciler):
         await self._carry_out(pod, claims, context, decision)
         return Result() if isinstance(decision, Bind) else Result(requeue_after=LEFTOVER_SECONDS)
 
+    def wake_by(self, wake: Callable[[Request], None]) -> None:
+        """From now on pods that wait for room on a node are woken by this function."""
+        self._wake = wake
+
     def forget(self, change: Change[Pod]) -> None:
         """Handler for pods: a pod that has a node, or is gone, needs no attempts."""
         pod = change.new or change.old
         if pod is not None and (change.new is None or pod.spec.node_name):
             self._attempts.forget(pod.uid)
+            self._room.remove(pod.key)
 
     async def _clean_up(self, pod: Pod | None) -> Result:
         """Deletes the context of a bound pod, which is left over when the program ends just after the binding.
@@ -125,7 +137,10 @@ class PodScheduler(Reconciler):
             checked = check_claims(pod, claims, self._caches.classes)
         except ClaimNotReady as reason:
             return refuse(str(reason), len(nodes))
-        return decide(pod, checked, context, nodes, self._load.of)
+        decision = decide(pod, checked, context, nodes, Room(self._resources, self._load.of))
+        if isinstance(decision, NoFit) and decision.demand is not None:
+            self._room.add(pod.key, decision.demand, since=self._resources.releases)
+        return decision
 
     def _all_nodes(self) -> Sequence[Node]:
         """All nodes, sorted by name. There are many cycles between two changes of a node."""
@@ -141,8 +156,8 @@ class PodScheduler(Reconciler):
         self, pod: Pod, claims: Sequence[PodClaim], context: PodSchedulingContext | None, decision: Decision
     ) -> None:
         match decision:
-            case Bind(node):
-                await self._bind(pod, claims, node)
+            case Bind():
+                await self._bind(pod, claims, decision)
                 if context is not None:
                     await self._claims.delete_context(context)
             case Negotiate():
@@ -166,8 +181,10 @@ class PodScheduler(Reconciler):
         await self._claims.request_deallocation(claim)
         log.info("deallocation requested", claim=str(claim.key), claim_uid=claim.uid)
 
-    async def _bind(self, pod: Pod, claims: Sequence[PodClaim], node: str) -> None:
+    async def _bind(self, pod: Pod, claims: Sequence[PodClaim], decision: Bind) -> None:
+        node = decision.node
         self._load.choose(pod.uid, node)
+        self._resources.assume(pod.uid, node, decision.requests)
         reserved: list[PodClaim] = []
         try:
             for each in claims:
@@ -177,6 +194,7 @@ class PodScheduler(Reconciler):
             await self._pods.bind(pod, node)
         except RuntimeLayerError:
             self._load.release(pod.uid)
+            self._resources.release(pod.uid)
             await self._unreserve(pod, reserved)
             raise
         self._load.assume(pod.uid)

@@ -3,8 +3,8 @@
 A pod goes through one cycle for each attempt (``decision``, a pure function):
 
 - its claims must exist and be usable (``cluster.podclaims``),
-- nodes are filtered: as for any pod (``nodefilter``), where claims that are allocated can be used, and by what the
-  allocator can find there for the others, and for extended resources that devices stand for
+- nodes are filtered: as for any pod (``nodefilter``, ``cluster.noderesources``), where claims that are allocated can be
+  used, and by what the allocator can find there for the others, and for extended resources that devices stand for
   (``cluster.extendedresources``),
 - no node is left: a claim that is allocated elsewhere, and that no other pod uses, is deallocated,
 - else the claims are allocated and reserved for the pod (``claimwriter``), and once the devices are ready
@@ -61,5 +61,6 @@ def make_structured_scheduler(
     controller = Controller("scheduler", scheduler, workers=_WORKERS, rate_limiter=limiter)
     if features.retries_when_idle:
         scheduler.retry_when(lambda: controller.is_idle)
+    scheduler.wake_by(controller.enqueue)
     Wakeup(scheduler_name, caches).watch(controller)
     return (controller,)

@@ -1,9 +1,10 @@
 """One scheduling cycle as a pure function: from what the caches show to what to do about a pod.
 
 Follows the scheduling cycle of kube-scheduler (PreFilter, Filter, PostFilter, Score) with its plugins for unschedulable
-nodes, taints, node affinity, extended resources and dynamic resources. Of the nodes that fit, a real one takes that
-with the best score, and among equals one at random; here it is the one with the best choice among the alternatives of
-prioritized lists, else the one with the fewest pods, else the first by name.
+nodes, taints, node affinity, resources and dynamic resources. Of the nodes that fit, a real one takes that with the
+best score, and among equals one at random; here it is the one with the best choice among the alternatives of
+prioritized lists, else the one with the most CPU and memory left, else the one with the fewest pods, else the first by
+name.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -27,14 +28,17 @@ from fake_dra_driver.cluster.extendedresources import (
     ExtendedRequests,
     Mappings,
     allocatable,
+    is_extended,
     plan_requests,
-    requested,
 )
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.nodefit import matches, named_nodes
+from fake_dra_driver.cluster.noderesources import NodeResources
 from fake_dra_driver.cluster.owners import controlled_by
+from fake_dra_driver.cluster.podresources import Requests, requests_of
 from fake_dra_driver.cluster.scheduler.diagnosis import NO_NODES, fit_error, preemption_note
-from fake_dra_driver.cluster.scheduler.nodefilter import reason_against
+from fake_dra_driver.cluster.scheduler.nodefilter import reason_against, shortage_reason
+from fake_dra_driver.cluster.scheduler.room import Demand
 from fake_dra_driver.cluster.scheduler.structured.bindingconditions import BindingFailedError, deadline, is_ready
 from fake_dra_driver.cluster.scheduler.structured.features import Features
 
@@ -64,6 +68,8 @@ class NoFit:
     """An allocated claim to deallocate: it rules out the nodes, and no other pod uses it."""
     delete: ResourceClaim | None = None
     """A claim for extended resources to delete, which an attempt before has left over."""
+    demand: Demand | None = None
+    """What some node has too little room for; None: room is not what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,8 @@ class Place:
     """Allocate the claims, and bind the pod to the node."""
 
     node: str
+    requests: Requests
+    """What the pod asks of the node."""
     assignments: tuple[Assignment, ...]
     """For each claim of the pod, in the order in which they are written."""
 
@@ -95,6 +103,11 @@ class Cluster(Protocol):
     @property
     def nodes(self) -> Sequence[Node]:
         """All nodes, by name."""
+        ...
+
+    @property
+    def resources(self) -> NodeResources:
+        """What each node has room for."""
         ...
 
     def load(self, node: str) -> int:
@@ -113,10 +126,6 @@ class Cluster(Protocol):
         """The claim that was made for the pod's extended resources."""
         ...
 
-    def in_use(self, node: str, resource: str) -> int:
-        """How much of an extended resource the pods on a node ask for."""
-        ...
-
     def is_in_flight(self, claim: UID) -> bool:
         """Whether an allocation of the claim is being written."""
         ...
@@ -130,11 +139,11 @@ class Cluster(Protocol):
         """Counts the changes after which there may be what was not there before."""
         ...
 
-    def known_refusal(self, asked: str) -> str:
-        """Why no node had what was asked for, if nothing has changed since that may help; empty: not known."""
+    def known_refusal(self, asked: str) -> NoFit | None:
+        """Why no node had what was asked for, if nothing has changed since that may help; None: not known."""
         ...
 
-    def remember_refusal(self, asked: str, message: str, *, as_of: int) -> None:
+    def remember_refusal(self, asked: str, refusal: NoFit, *, as_of: int) -> None:
         """Notes why no node has what is asked for, or had when there had been so many helpful changes."""
         ...
 
@@ -169,11 +178,13 @@ def cycle(
         _check_claims(claims, cluster, features)
     except _Refused as refused:
         return NoFit(fit_error(count, everywhere=str(refused), notes=_notes(features, (), preemption_note(count))))
-    asked = _asked(pod, claims)
-    known = cluster.known_refusal(asked) if asked else ""
-    if known:
-        return NoFit(known)
-    search, as_of = _Search(pod, claims, cluster, features, now, Budget(max_steps)), cluster.helpful_changes
+    requests = requests_of(pod.spec)
+    asked = _asked(pod, claims, requests)
+    known = cluster.known_refusal(asked) if asked else None
+    if known is not None:
+        return known
+    search = _Search(pod, requests, claims, cluster, features, now, Budget(max_steps))
+    as_of = cluster.helpful_changes
     try:
         yield from search.run()
     except AllocationError as error:
@@ -181,21 +192,22 @@ def cycle(
     if not search.found:
         refusal = _no_fit(search)
         if asked and not search.was_cut:
-            cluster.remember_refusal(asked, refusal.message, as_of=as_of)
+            cluster.remember_refusal(asked, refusal, as_of=as_of)
         return refusal
-    best = min(search.found, key=lambda each: (-each.score, cluster.load(each.node), each.node))
-    return Place(best.node, best.assignments)
+    best = min(search.found, key=search.rank)
+    return Place(best.node, requests, best.assignments)
 
 
-def _asked(pod: Pod, claims: Sequence[ResourceClaim]) -> str:
+def _asked(pod: Pod, claims: Sequence[ResourceClaim], requests: Requests) -> str:
     """Everything about the pod that decides whether a node takes it: the same for pods that are alike.
 
     Empty where more decides, such as what became of a claim that is allocated.
     """
-    if any(claim.status.allocation is not None for claim in claims) or requested(pod):
+    is_special = any(is_extended(name) for name, _ in requests.amounts)
+    if is_special or any(claim.status.allocation is not None for claim in claims):
         return ""
     spec = pod.spec.model_dump_json(include={"node_selector", "affinity", "tolerations"})
-    return "\n".join([spec, *(claim.spec.model_dump_json() for claim in claims)])
+    return "\n".join([spec, repr(requests.amounts), *(claim.spec.model_dump_json() for claim in claims)])
 
 
 # --- PreFilter ---------------------------------------------------------------------------------------------------
@@ -237,6 +249,7 @@ class _Search:
     """Which nodes take the pod, and why the others do not."""
 
     pod: Pod
+    requests: Requests
     claims: Sequence[ResourceClaim]
     cluster: Cluster
     features: Features
@@ -244,6 +257,8 @@ class _Search:
     budget: Budget
     found: list[_Candidate] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    lacks_room: bool = False
+    """Whether some node has too little of a resource left."""
     resolvable: int = 0
     """How many nodes are refused for reasons that the end of other pods would remove."""
     unavailable: set[int] = field(default_factory=set)
@@ -253,7 +268,6 @@ class _Search:
     stale: ResourceClaim | None = None
     """A claim for the pod's extended resources that is there already."""
     _pending: list[ResourceClaim] = field(default_factory=list)
-    _resources: Mapping[str, int] = field(default_factory=dict)
     _from_devices: Mapping[str, DeviceClass] = field(default_factory=dict)
     """Those of the pod's extended resources that a class stands for."""
     _extended: dict[frozenset[str], tuple[ResourceClaim, ExtendedRequests]] = field(default_factory=dict)
@@ -262,9 +276,9 @@ class _Search:
     def run(self) -> Iterator[None]:
         """Looks at as many nodes as are needed for the decision; yields after each. Raises AllocationError."""
         self._pending = [claim for claim in self.claims if claim.status.allocation is None]
-        self._resources = requested(self.pod)
         if self.features.extended_resources:
-            classes = {name: self.cluster.class_for(name) for name in self._resources}
+            extended = [name for name, _ in self.requests.amounts if is_extended(name)]
+            classes = {name: self.cluster.class_for(name) for name in extended}
             self._from_devices = {name: each for name, each in classes.items() if each is not None}
         if self._from_devices:
             self.stale = self.cluster.extended_claim(self.pod.uid)
@@ -280,7 +294,22 @@ class _Search:
         """All nodes. Where not all need be looked at, those come first that would be chosen first."""
         if len(self.cluster.nodes) < _ALL_NODES_BELOW:
             return self.cluster.nodes
-        return sorted(self.cluster.nodes, key=lambda node: self.cluster.load(node.metadata.name))
+        return sorted(self.cluster.nodes, key=lambda node: self._emptiness(node.metadata.name))
+
+    def _emptiness(self, node: str) -> tuple[int, int]:
+        """Sort key of nodes, whatever the pod asks for."""
+        return -self.cluster.resources.score(node), self.cluster.load(node)
+
+    def rank(self, candidate: "_Candidate") -> tuple[int, int, int, str]:
+        """Sort key that puts the node first that the pod is to have."""
+        node = candidate.node
+        room = self.cluster.resources.score(node, self.requests)
+        return -candidate.score, -room, self.cluster.load(node), node
+
+    @property
+    def demand(self) -> Demand | None:
+        """What it takes room for; None: room is not what is missing."""
+        return Demand(self.requests, frozenset(self._from_devices)) if self.lacks_room else None
 
     def _best_score(self) -> int:
         lists = sum(bool(each.first_available) for claim in self._pending for each in claim.spec.devices.requests)
@@ -289,7 +318,9 @@ class _Search:
     def _look_at(self, node: Node, names: frozenset[str] | None) -> bool:
         """Whether the node takes the pod."""
         names_taints = self.features.names_untolerated_taints
-        reason = reason_against(node, self.pod, names, names_taints=names_taints) or self._shortage(node)
+        reason = reason_against(node, self.pod, names, names_taints=names_taints)
+        if not reason and self._is_full(node):
+            return False
         if not reason:
             answer = self._with_devices(node)
             if isinstance(answer, _Candidate):
@@ -299,15 +330,15 @@ class _Search:
         self.reasons.append(reason)
         return False
 
-    def _shortage(self, node: Node) -> str:
-        """Which extended resource the node has too little of; empty: none."""
-        for name, count in self._resources.items():
-            there = allocatable(node, name)
-            is_for_devices = name in self._from_devices and there == 0
-            if not is_for_devices and count > there - self.cluster.in_use(node.metadata.name, name):
-                self.resolvable += count <= there
-                return f"Insufficient {name}"
-        return ""
+    def _is_full(self, node: Node) -> bool:
+        """Whether the node has too little of a resource left; says of which."""
+        resources = self.cluster.resources
+        shortages = resources.shortages(node.metadata.name, self.requests, from_devices=self._from_devices)
+        if shortages:
+            self.lacks_room = True
+            self.reasons += map(shortage_reason, shortages)
+            self.resolvable += all(each.is_resolvable for each in shortages)
+        return bool(shortages)
 
     def _with_devices(self, node: Node) -> _Candidate | str:
         """The node with what the claims get there, or why it does not take the pod."""
@@ -394,11 +425,13 @@ def _no_fit(search: _Search) -> NoFit:
         claim = claims[at]
         if all(each.uid == search.pod.uid for each in claim.status.reserved_for):
             notes = f"deallocation of ResourceClaim completed, {note}"
-            return NoFit(fit_error(nodes, reasons=search.reasons, notes=notes), deallocate=claim)
+            message = fit_error(nodes, reasons=search.reasons, notes=notes)
+            return NoFit(message, deallocate=claim, demand=search.demand)
     if search.stale is not None:
         notes = f"deletion of ResourceClaim completed, {note}"
-        return NoFit(fit_error(nodes, reasons=search.reasons, notes=notes), delete=search.stale)
-    return NoFit(fit_error(nodes, reasons=search.reasons, notes=_notes(search.features, claims, note)))
+        return NoFit(fit_error(nodes, reasons=search.reasons, notes=notes), delete=search.stale, demand=search.demand)
+    message = fit_error(nodes, reasons=search.reasons, notes=_notes(search.features, claims, note))
+    return NoFit(message, demand=search.demand)
 
 
 def _notes(features: Features, claims: Sequence[ResourceClaim], preemption: str) -> str:

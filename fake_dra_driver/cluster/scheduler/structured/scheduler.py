@@ -17,6 +17,7 @@ from fake_dra_driver.cluster.podclaims import ClaimNotReady, find_claims
 from fake_dra_driver.cluster.reservations import is_reserved_for
 from fake_dra_driver.cluster.scheduler.attempts import LEFTOVER_SECONDS, Attempts
 from fake_dra_driver.cluster.scheduler.podwriter import PodWriter
+from fake_dra_driver.cluster.scheduler.room import RoomQueue
 from fake_dra_driver.cluster.scheduler.structured.bindingconditions import (
     BINDING_TIMEOUT,
     BindingFailedError,
@@ -95,8 +96,14 @@ class PodScheduler(Reconciler):
         self._attempts = Attempts()
         self._cycles = asyncio.Lock()
         self._is_idle: Callable[[], bool] = lambda: False
+        self._room = RoomQueue(cluster.resources, lambda pod: self._wake(pod))
+        self._wake: Callable[[Request], None] = lambda _: None
         self._bindings: dict[UID, _Binding] = {}
         """Pods that wait until their devices are ready, with everything written but the binding itself."""
+
+    def wake_by(self, wake: Callable[[Request], None]) -> None:
+        """From now on pods that wait for room on a node are woken by this function."""
+        self._wake = wake
 
     def retry_when(self, is_idle: Callable[[], bool]) -> None:
         """From now on pods that something may help are tried at once while that holds."""
@@ -124,6 +131,7 @@ class PodScheduler(Reconciler):
         pod = change.new or change.old
         if pod is not None and (change.new is None or pod.spec.node_name):
             self._attempts.forget(pod.uid)
+            self._room.remove(pod.key)
             # What it has reserved is released by the claim controller.
             self._bindings.pop(pod.uid, None)
 
@@ -147,14 +155,17 @@ class PodScheduler(Reconciler):
         pause = self._attempts.pause(pod.uid, is_idle=self._is_idle())
         if pause > 0:
             return Result(requeue_after=pause)
+        releases = self._cluster.resources.releases
         decision = await _at_intervals(cycle(pod, claims, self._cluster, self._features, self._now()))
         if isinstance(decision, Place):
             self._assume(pod, decision)
+        elif decision.demand is not None:
+            self._room.add(pod.key, decision.demand, since=releases)
         return pod, decision
 
     def _assume(self, pod: Pod, place: Place) -> None:
         """What was decided counts from now on."""
-        self._cluster.assume_pod(pod, place.node)
+        self._cluster.assume_pod(pod, place.node, place.requests)
         for each in place.assignments:
             if each.allocation is not None:
                 self._cluster.assume(each.claim, each.allocation)

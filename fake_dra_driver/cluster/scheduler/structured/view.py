@@ -3,8 +3,7 @@
 Kept up to date by the informers' handlers, so that nothing is rebuilt for a pod.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,10 +17,13 @@ from fake_dra_driver.api.resource.v1 import (
     ResourceClaim,
     ResourceSlice,
 )
-from fake_dra_driver.cluster.extendedresources import ANNOTATION, Classes, requested
+from fake_dra_driver.cluster.extendedresources import ANNOTATION, Classes
 from fake_dra_driver.cluster.kinds import Node, Pod
+from fake_dra_driver.cluster.noderesources import NodeResources
 from fake_dra_driver.cluster.owners import controller_of
+from fake_dra_driver.cluster.podresources import Requests
 from fake_dra_driver.cluster.scheduler.load import Load
+from fake_dra_driver.cluster.scheduler.structured.decision import NoFit
 from fake_dra_driver.cluster.scheduler.waiting import changes_node_fit
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.store import Change
@@ -61,18 +63,18 @@ class ClusterView:
         """All nodes; None: to be read again."""
         self._classes: Classes | None = None
         """The same for what classes stand for."""
-        self._resources: dict[UID, tuple[str, Mapping[str, int]]] = {}
-        """The extended resources of pods that run or are about to: on which node, and how much."""
-        self._in_use: Counter[tuple[str, str]] = Counter()
-        """Their sums, by node and resource."""
+        self.resources = NodeResources()
+        """What each node has room for."""
         self.helpful_changes = 0
         """Counts the changes after which there may be what was not there before."""
-        self._refusals: dict[str, str] = {}
+        self._refusals: dict[str, NoFit] = {}
         """Why no node has what pods asked for, since something has changed that may help. What others get meanwhile
         cannot."""
         caches.claims.add_index(_EXTENDED_BY_POD, _pod_of_extended_claim)
-        caches.pods.subscribe(self._on_pod)
+        caches.pods.subscribe(self.resources.on_pod)
+        caches.nodes.subscribe(self.resources.on_node)
         caches.nodes.subscribe(self._on_node)
+        self.resources.subscribe(lambda _: self._something_may_help())
         caches.claims.subscribe(self._on_claim)
         caches.classes.subscribe(self._on_class)
         caches.slices.subscribe(self._on_slice)
@@ -106,10 +108,6 @@ class ClusterView:
         """The claim that was made for the pod's extended resources."""
         return next(iter(self._caches.claims.by_index(_EXTENDED_BY_POD, pod)), None)
 
-    def in_use(self, node: str, resource: str) -> int:
-        """How much of an extended resource the pods on a node ask for."""
-        return self._in_use[node, resource]
-
     def is_in_flight(self, claim: UID) -> bool:
         """Whether an allocation of the claim is being written."""
         return claim in self._in_flight
@@ -118,23 +116,23 @@ class ClusterView:
         """Chooses devices. Raises AllocationError."""
         return self._allocator.allocate(claims, node, budget=budget)
 
-    def known_refusal(self, asked: str) -> str:
-        """Why no node had what was asked for, if nothing has changed since that may help; empty: not known."""
-        return self._refusals.get(asked, "")
+    def known_refusal(self, asked: str) -> NoFit | None:
+        """Why no node had what was asked for, if nothing has changed since that may help; None: not known."""
+        return self._refusals.get(asked)
 
-    def remember_refusal(self, asked: str, message: str, *, as_of: int) -> None:
+    def remember_refusal(self, asked: str, refusal: NoFit, *, as_of: int) -> None:
         """Notes why no node has what is asked for, or had when there had been so many helpful changes."""
         if as_of == self.helpful_changes:
             if len(self._refusals) >= _MAX_REFUSALS:
                 self._refusals.clear()
-            self._refusals[asked] = message
+            self._refusals[asked] = refusal
 
     # --- what it is told ---
 
-    def assume_pod(self, pod: Pod, node: str) -> None:
+    def assume_pod(self, pod: Pod, node: str, requests: Requests) -> None:
         """Counts a pod on the node that was chosen for it."""
         self._load.choose(pod.uid, node)
-        self._count_resources(pod, node)
+        self.resources.assume(pod.uid, node, requests)
 
     def bound(self, pod: Pod) -> None:
         """Notes that the pod's binding was accepted."""
@@ -147,7 +145,7 @@ class ClusterView:
     def forget_pod(self, pod: Pod) -> None:
         """Ends that: the pod could not be bound."""
         self._load.release(pod.uid)
-        self._count_resources(pod, "")
+        self.resources.release(pod.uid)
 
     def assume(self, claim: ResourceClaim, allocation: AllocationResult) -> None:
         """Counts the devices of an allocation as in use that is about to be written."""
@@ -166,26 +164,6 @@ class ClusterView:
     def _something_may_help(self) -> None:
         self.helpful_changes += 1
         self._refusals.clear()
-
-    def _on_pod(self, change: Change[Pod]) -> None:
-        pod = change.new or change.old
-        if pod is None:
-            return
-        if change.new is None or change.new.is_finished:
-            self._count_resources(pod, "")
-        elif change.new.spec.node_name and (change.old is None or not change.old.spec.node_name):
-            self._count_resources(change.new, change.new.spec.node_name)
-
-    def _count_resources(self, pod: Pod, node: str) -> None:
-        """Counts the pod's extended resources on that node alone; empty: on none."""
-        before, counted = self._resources.pop(pod.uid, ("", {}))
-        for name, count in counted.items():
-            self._in_use[before, name] -= count
-        wanted = requested(pod) if node else {}
-        if wanted:
-            self._resources[pod.uid] = node, wanted
-            for name, count in wanted.items():
-                self._in_use[node, name] += count
 
     def _on_node(self, change: Change[Node]) -> None:
         self._nodes = None

@@ -48,7 +48,6 @@ class Wakeup:
         # Part of the slices, as kube-scheduler sees them: a change of a rule is one of the slices that it is about.
         if caches.taint_rules is not None:
             controller.watch(caches.taint_rules, self._wanting)
-        controller.watch(caches.pods, self._wanting, predicate=_frees_resources)
 
     def _all_waiting(self, _: Change[Node]) -> Iterable[NamespacedName]:
         return [pod.key for pod in self._caches.pods.by_index(_WAITING, "yes")]
@@ -66,14 +65,6 @@ class Wakeup:
 def _wants(pod: Pod) -> bool:
     """Whether the pod needs devices."""
     return bool(pod.spec.resource_claims) or bool(requested(pod))
-
-
-def _frees_resources(change: Change[Pod]) -> bool:
-    """Whether a node has more of an extended resource than before, since a pod on it has ended."""
-    old, new = change.old, change.new
-    if old is None or not old.spec.node_name or old.is_finished or (new is not None and not new.is_finished):
-        return False
-    return bool(requested(old))
 
 
 def _is_addition_or_update(change: Change[Any]) -> bool:

@@ -10,9 +10,11 @@ from fake_dra_driver.allocation import Allocation, Allocator, Budget, Refusal
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1 import DeviceClass, ResourceClaim
 from fake_dra_driver.cluster.kinds import Node, Pod
+from fake_dra_driver.cluster.noderesources import NodeResources
 from fake_dra_driver.cluster.releases import RELEASES
 from fake_dra_driver.cluster.scheduler.structured.decision import Decision, NoFit, cycle
 from fake_dra_driver.cluster.scheduler.structured.features import Features
+from fake_dra_driver.runtime.store import Change
 from tests.unit.allocation.gpus import Json, claim, device_class, request, slice_of
 
 NODES = 100
@@ -24,7 +26,11 @@ class Cluster:
 
     def __init__(self, version: str) -> None:
         self.release = RELEASES[version]
-        self.nodes: Sequence[Node] = [Node.from_wire({"metadata": {"name": f"n{at}"}}) for at in range(NODES)]
+        status = {"allocatable": {"pods": "110"}}
+        self.nodes: Sequence[Node] = [
+            Node.from_wire({"metadata": {"name": f"n{at}"}, "status": status}) for at in range(NODES)
+        ]
+        self.resources = NodeResources()
         self.helpful_changes = 0
         self.spent = 0
         numbers = count()
@@ -32,6 +38,7 @@ class Cluster:
         self._allocator.put_class(device_class())
         for node in self.nodes:
             name = node.metadata.name
+            self.resources.on_node(Change(node.key, None, node))
             devices: list[Json] = [
                 {"name": f"gpu-{at}", "attributes": {"uuid": {"string": f"{name}-{at}"}}} for at in range(8)
             ]
@@ -49,9 +56,6 @@ class Cluster:
     def extended_claim(self, pod: UID) -> ResourceClaim | None:
         return None
 
-    def in_use(self, node: str, resource: str) -> int:
-        return 0
-
     def is_in_flight(self, claim: UID) -> bool:
         return False
 
@@ -62,11 +66,11 @@ class Cluster:
         finally:
             self.spent += before - budget.steps
 
-    def known_refusal(self, asked: str) -> str:
-        return ""
+    def known_refusal(self, asked: str) -> NoFit | None:
+        return None
 
-    def remember_refusal(self, asked: str, message: str, *, as_of: int) -> None:
-        assert "timed out" not in message
+    def remember_refusal(self, asked: str, refusal: NoFit, *, as_of: int) -> None:
+        assert "timed out" not in refusal.message
 
     def steps(self, *wanted: ResourceClaim, max_steps: int = 10**6) -> Iterator[Decision | None]:
         """A cycle: None between nodes, and the decision in the end."""
