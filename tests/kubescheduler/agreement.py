@@ -13,6 +13,9 @@ from tests.kubescheduler.smaller import smallest
 
 __all__ = ["Disagreement", "cluster_differences", "compare", "disagreements", "shrunk"]
 
+_UNMAPPED: Final = "Insufficient deviceclass.resource.kubernetes.io/"
+"""Said of a class that names the same extended resource as one which the scheduler has seen before it and prefers: it
+then forgets what the class stands for by its own name. Here that does not depend on the order in which classes come."""
 _NEVER_BOUND: Final = "nil or empty request mappings, no update of pod"
 """Of a pod with claims and an extended resource that a class has, on a node where a device plugin has that resource as
 well: kube-scheduler finds out when it binds the pod, each time again. The embedded one binds it."""
@@ -88,7 +91,7 @@ def _may_differ(theirs: Outcome, mine: Outcome) -> bool:
         return theirs.node != mine.node or (theirs.node == UNTOLD and theirs.allocations != mine.allocations)
     if theirs.refusal.startswith(IN_FILTER) and mine.refusal.startswith(IN_FILTER):
         return theirs.refusal != mine.refusal
-    return any(part in theirs.refusal for part in (_NEVER_BOUND, TIMED_OUT))
+    return any(part in theirs.refusal for part in (_UNMAPPED, _NEVER_BOUND, TIMED_OUT))
 
 
 def _parts(mine: object, theirs: object) -> Mapping[str, object]:

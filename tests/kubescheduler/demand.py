@@ -259,8 +259,8 @@ def _ask_for_room(draw: Draw, spec: Wire) -> None:
     for each in (*spec["containers"], *spec["initContainers"]):
         requests = {name: draw.choice(_ROOM[name]) for name in draw.some(tuple(_ROOM), 0, 2)}
         limits = {"hugepages-2Mi": draw.choice(("2Mi", "6Mi"))} if draw.sometimes(6) else {}
-        if limits and not requests:
-            requests["cpu"] = "100m"  # without CPU or memory, an API server takes no hugepages
+        if limits:
+            requests.setdefault("cpu", "100m")  # without CPU or memory, an API server takes no hugepages
         there = each.get("resources", {"requests": {}, "limits": {}})
         both = {
             "requests": {**there["requests"], **requests, **limits},
@@ -269,7 +269,7 @@ def _ask_for_room(draw: Draw, spec: Wire) -> None:
         if both["requests"]:
             each["resources"] = {kind: amounts for kind, amounts in both.items() if amounts}
     if draw.sometimes(5):
-        spec["resources"] = {"requests": {"cpu": draw.choice(("6", "20"))}}
+        spec["resources"] = {"requests": {"cpu": draw.choice(("15", "20"))}}
 
 
 def _has_label(key: str) -> Wire:

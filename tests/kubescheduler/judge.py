@@ -60,7 +60,7 @@ class _State:
         numbers = itertools.count()
         self._allocator = Allocator(behaviour, new_share_id=lambda: str(next(numbers)))
         self._nodes = [Node.from_wire(each) for each in example.nodes]
-        self._is_crowded = any(int(each.status.allocatable["pods"]) < len(example.pods) + 1 for each in self._nodes)
+        self._is_crowded = any(each.status.allocatable["pods"] != "110" for each in self._nodes)
         self._classes = {each["metadata"]["name"] for each in example.classes}
         # The API server makes a UID for each claim.
         self._claims = {
@@ -81,7 +81,7 @@ class _State:
         """How the allocator differs about this pod."""
         if self._is_crowded or _asks_for_extended_resources(pod):
             return ()
-        claims = [self._claims[entry["resourceClaimName"]] for entry in pod["spec"]["resourceClaims"]]
+        claims = [self._claims[entry["resourceClaimName"]] for entry in pod["spec"].get("resourceClaims", ())]
         if TIMED_OUT in outcome.refusal:
             return ()
         if missing := self._missing_class(claims):
@@ -191,6 +191,7 @@ def _asks_for_extended_resources(pod: Wire) -> bool:
 
 def _defaulted(claim: Wire) -> Mapping[str, object]:
     """With what an API server adds to a claim."""
+    devices = claim["spec"].get("devices", {})
     requests = [
         {
             **request,
@@ -201,9 +202,9 @@ def _defaulted(claim: Wire) -> Mapping[str, object]:
                 else {}
             ),
         }
-        for request in claim["spec"]["devices"]["requests"]
+        for request in devices.get("requests", ())
     ]
-    return {**claim, "spec": {"devices": {**claim["spec"]["devices"], "requests": requests}}}
+    return {**claim, "spec": {"devices": {**devices, "requests": requests}}}
 
 
 def _ask_defaulted(ask: Wire) -> Wire:

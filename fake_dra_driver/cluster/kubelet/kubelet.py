@@ -33,6 +33,7 @@ from fake_dra_driver.cluster.kubelet.dra.slicecleanup import SliceCleanup
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.node import RENEW_SECONDS, NodeAgent, NodeIdentity
 from fake_dra_driver.cluster.kubelet.pod import Pod
+from fake_dra_driver.cluster.kubelet.pods.admission import Admission
 from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
 from fake_dra_driver.cluster.kubelet.pods.podevents import PodEvents
 from fake_dra_driver.cluster.kubelet.pods.podworker import PodServices
@@ -149,6 +150,7 @@ class Kubelet:
             volumes=volumes,
             starter=starter,
             statuses=self._statuses,
+            admission=Admission(lambda: self._node.known),
             events=PodEvents(self._events),
             backoff=RestartBackoff(options.timing.restart_seconds),
             timing=options.timing,

@@ -38,6 +38,7 @@ RENEW_SECONDS = 10.0
 REPORT_SECONDS = 300.0
 """nodeStatusReportFrequency."""
 _MAX_PODS = 110
+_DISK = os.statvfs("/")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _HEALTHY = (
     ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
@@ -89,6 +90,8 @@ class NodeAgent:
         self._key = NamespacedName("", identity.name)
         self._lease = NamespacedName(LEASE_NAMESPACE, identity.name)
         self._uid = UID("")
+        self.known: Node | None = None
+        """The Node as it was last read or written; None: not yet."""
         self._reported_at = -REPORT_SECONDS
 
     async def register(self) -> None:
@@ -150,12 +153,13 @@ class NodeAgent:
 
     async def _report(self, node: Node) -> None:
         """Writes the status if it has changed, or was not written for a while."""
+        self.known = node
         status = self._status(node)
         present = node.status.to_wire()
         is_same = all(_without_times(present.get(name)) == _without_times(value) for name, value in status.items())
         if is_same and loop_time() - self._reported_at < REPORT_SECONDS:
             return
-        await self._client.merge_patch(Node, self._key, {"status": status}, subresource="status")
+        self.known = await self._client.merge_patch(Node, self._key, {"status": status}, subresource="status")
         self._reported_at = loop_time()
 
     def _node(self) -> dict[str, Any]:
@@ -213,7 +217,12 @@ def _architecture() -> str:
 
 def _resources() -> Mapping[str, str]:
     memory_kib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024
-    return {"cpu": str(os.cpu_count() or 1), "memory": f"{memory_kib}Ki", "pods": str(_MAX_PODS)}
+    return {
+        "cpu": str(os.cpu_count() or 1),
+        "memory": f"{memory_kib}Ki",
+        "ephemeral-storage": f"{_DISK.f_blocks * _DISK.f_frsize // 1024}Ki",
+        "pods": str(_MAX_PODS),
+    }
 
 
 def _without_times(value: Any) -> Any:

@@ -39,13 +39,14 @@ from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager
 from fake_dra_driver.cluster.kubelet.dra.claimstate import DraError
 from fake_dra_driver.cluster.kubelet.dra.devicehealth import DeviceHealths, resources_status
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
+from fake_dra_driver.cluster.kubelet.pods.admission import Admission, Rejection
 from fake_dra_driver.cluster.kubelet.pods.handlers import HandlerTarget
 from fake_dra_driver.cluster.kubelet.pods.launcher import Launcher, Timing, restarts
 from fake_dra_driver.cluster.kubelet.pods.plan import Observation, Outcome, Plan, make_plan
 from fake_dra_driver.cluster.kubelet.pods.podevents import PodEvents
 from fake_dra_driver.cluster.kubelet.pods.probes import PodProbes
 from fake_dra_driver.cluster.kubelet.pods.restarts import RestartBackoff
-from fake_dra_driver.cluster.kubelet.pods.status import Draft, PodView, pod_status
+from fake_dra_driver.cluster.kubelet.pods.status import Draft, PodView, pod_status, rejected_status
 from fake_dra_driver.cluster.kubelet.pods.statuswriter import StatusWriter
 from fake_dra_driver.cluster.kubelet.pods.stopping import ContainerStopper
 from fake_dra_driver.cluster.releases import Release
@@ -73,6 +74,7 @@ class PodServices:
     volumes: Volumes
     starter: ContainerStarter
     statuses: StatusWriter
+    admission: Admission
     events: PodEvents
     backoff: RestartBackoff
     timing: Timing
@@ -86,12 +88,16 @@ class PodWorker:
         services: what it works with.
         reference: the pod.
         pod: its object; None: the API server does not have it, and what is left of it here has to go.
+        rejection: why it is not to run here; None: it is.
     """
 
-    def __init__(self, services: PodServices, reference: PodReference, pod: Pod | None) -> None:
+    def __init__(
+        self, services: PodServices, reference: PodReference, pod: Pod | None, rejection: Rejection | None = None
+    ) -> None:
         self.reference = reference
         self._services = services
         self._pod = pod
+        self._rejection = rejection
         self._is_gone = pod is None
         # Whether the API server no longer has it.
         self._is_ending = False
@@ -175,11 +181,21 @@ class PodWorker:
             return delay
         if self._is_over:
             return math.inf
+        if self._rejection is not None:
+            return self._reject(pod, self._rejection)
         if pod.is_finished and not self._is_ending:
             self._keeps_status = True
         if self._is_ending or pod.is_deleting or pod.is_finished:
             return await self._end(pod)
         return await self._live(pod)
+
+    def _reject(self, pod: Pod, rejection: Rejection) -> float:
+        """Says that the pod has failed: nothing of it was ever here."""
+        services = self._services
+        services.events.of_pod(pod, "Warning", rejection.reason, rejection.message)
+        services.statuses.put(pod, rejected_status(rejection.reason, rejection.message, services.now()))
+        self._is_over = True
+        return math.inf
 
     # --- Living --------------------------------------------------------------------------------------------------
 

@@ -68,8 +68,12 @@ class PodWorkers:
             if worker is not None:
                 worker.update(change.new)
             else:
-                self._start(PodWorker(self._services, change.new.reference, change.new))
+                rejection = self._services.admission.admit(change.new)
+                self._start(PodWorker(self._services, change.new.reference, change.new, rejection))
+            if change.new.is_finished:
+                self._services.admission.release(change.new.uid)
         elif change.old is not None and self._pods.was_deleted(change.old.uid):
+            self._services.admission.release(change.old.uid)
             worker = self._workers.get(change.old.uid)
             if worker is not None:
                 worker.remove()

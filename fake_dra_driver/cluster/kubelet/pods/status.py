@@ -22,7 +22,7 @@ from fake_dra_driver.cluster.kubelet.pod import Container, Pod
 from fake_dra_driver.cluster.kubelet.pods.plan import Observation, Outcome, will_restart
 from fake_dra_driver.cluster.releases import Release
 
-__all__ = ["RUNTIME_NAME", "Draft", "PodView", "container_id", "pod_status"]
+__all__ = ["RUNTIME_NAME", "Draft", "PodView", "container_id", "pod_status", "rejected_status"]
 
 RUNTIME_NAME = "process"
 """What a real node calls ``containerd``, in container IDs and in the node's ``containerRuntimeVersion``."""
@@ -98,6 +98,12 @@ def pod_status(pod: Pod, view: PodView, *, address: str, release: Release, now: 
         fields["hostIPs"] = [{"ip": address}]
     conditions = _conditions(pod, view, phase, init, main, release)
     return Draft(fields, conditions, now, is_final=view.outcome is not None)
+
+
+def rejected_status(reason: str, message: str, now: datetime) -> Draft:
+    """The status of a pod that the kubelet has not taken (rejectPod)."""
+    said = {"reason": reason, "message": f"Pod was rejected: {message}"}
+    return Draft({"phase": "Failed", **said, "startTime": _time(now)}, (), now, is_final=True)
 
 
 # --- Containers ------------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ async def test_a_node_is_registered_with_what_it_is(world: World) -> None:
     ]
     assert extra["nodeInfo"]["kubeletVersion"] == "v1.29.14"
     assert extra["nodeInfo"]["containerRuntimeVersion"] == "process://1"
-    assert set(extra["capacity"]) == {"cpu", "memory", "pods"}
+    assert set(extra["capacity"]) == {"cpu", "ephemeral-storage", "memory", "pods"}
     assert extra["capacity"] == node.status.allocatable
     await world.until_event(NODE, "Starting")
     await world.until_event(NODE, "NodeReady")
