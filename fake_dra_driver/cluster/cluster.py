@@ -37,7 +37,7 @@ from fake_dra_driver.cluster.kubelet.containersetup.serviceaccount import Servic
 from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
-from fake_dra_driver.cluster.node import SimulatedNode
+from fake_dra_driver.cluster.node import EmbeddedNode
 from fake_dra_driver.cluster.releases import DEFAULT, find_release
 from fake_dra_driver.cluster.scheduler import make_scheduler
 from fake_dra_driver.cluster.warden import Warden
@@ -113,7 +113,7 @@ class Cluster:
         self._make_scheduler = scheduler or partial(make_scheduler, release=self.release)
         self.kubernetes_version = kubernetes_version
         self.nodes = tuple(nodes)
-        self._simulated: dict[str, SimulatedNode] = {}
+        self._simulated: dict[str, EmbeddedNode] = {}
         # By name, in the order of ``nodes``.
         self._components: dict[str, Component] = {}
         # By name, as ``kube-scheduler``.
@@ -220,7 +220,7 @@ class Cluster:
                 logs=logs,
                 timing=self._timing,
             )
-            self._simulated[name] = SimulatedNode(self.server, options, group, self._warden)
+            self._simulated[name] = EmbeddedNode(self.server, options, group, self._warden)
         for node in self._simulated.values():
             await parts.enter_async_context(node)
 
@@ -269,11 +269,11 @@ class Cluster:
         """The images that something stands for."""
         return self._images.names
 
-    def simulated_nodes(self) -> Sequence[SimulatedNode]:
+    def embedded_nodes(self) -> Sequence[EmbeddedNode]:
         """The nodes, while it runs, in their order."""
         return list(self._simulated.values())
 
-    def _node(self, name: str | None) -> SimulatedNode:
+    def _node(self, name: str | None) -> EmbeddedNode:
         found = self._simulated.get(name or self.nodes[0])
         if found is None:
             raise ClusterError(f"There is no node {name} in this cluster, or the cluster does not run")

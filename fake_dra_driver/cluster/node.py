@@ -1,4 +1,4 @@
-"""A simulated node: a folder for its root file system, a container runtime on it, and a kubelet that comes and goes.
+"""A node of the cluster: a folder for its root file system, a container runtime, and a kubelet that comes and goes.
 
 Each of the three outlives the next, as on a real node: containers run on while the kubelet restarts, and a node that is
 switched off keeps its disk.
@@ -22,7 +22,7 @@ from fake_dra_driver.cluster.kubelet.kubelet import Kubelet, KubeletOptions
 from fake_dra_driver.cluster.warden import Warden
 from fake_dra_driver.runtime.client import Client
 
-__all__ = ["SimulatedNode"]
+__all__ = ["EmbeddedNode"]
 
 log = logger.bind(component="node")
 
@@ -30,7 +30,7 @@ _START_SECONDS = 60.0
 """For a kubelet to register its node; the API server may be away meanwhile."""
 
 
-class SimulatedNode:
+class EmbeddedNode:
     """One node. An async context manager: entered, it is switched on; left, everything on it is killed.
 
     Args:
@@ -52,6 +52,7 @@ class SimulatedNode:
         # Held while it is switched on or off, and while its kubelet is restarted.
         self._kubelet: tuple[Kubelet, asyncio.Task[None]] | None = None
         self._is_on = True
+        self._is_leaving = False
 
     async def __aenter__(self) -> Self:
         """Switches it on, and waits until it is registered."""
@@ -66,8 +67,11 @@ class SimulatedNode:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Ends the kubelet, then kills all containers."""
+        """Ends the kubelet, then kills all containers. What changes the node at this moment fails, and is waited for."""
+        self._is_leaving = True
         await self._cut_off()
+        async with self._changing:
+            await self._cut_off()
         await self.runtime.__aexit__(kind, error, traceback)
 
     @property
@@ -188,6 +192,10 @@ class SimulatedNode:
         if not self._is_on:
             raise ClusterError(f"The node {self._options.node_name} is switched off: switch it on with start-node")
 
+    def _check_stays(self) -> None:
+        if self._is_leaving:
+            raise ClusterError(f"The node {self._options.node_name} is being removed")
+
     # --- the kubelet ---
 
     def _running_kubelet(self) -> Kubelet:
@@ -206,6 +214,7 @@ class SimulatedNode:
         return found
 
     async def _start_kubelet(self) -> None:
+        self._check_stays()
         client = self._server.client("kubelet")
         kubelet = Kubelet(client, self.runtime, self._options)
         task = self._group.create_task(self._run(kubelet, client), name=f"kubelet {self._options.node_name}")
@@ -215,6 +224,7 @@ class SimulatedNode:
             await asyncio.wait((task, ready), timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         finally:
             ready.cancel()
+        self._check_stays()
         if not kubelet.is_ready.is_set():
             raise ClusterError(
                 f"The kubelet of {self._options.node_name} could not register its node within {_START_SECONDS:g} s"

@@ -3,6 +3,7 @@
 Follows k8s.io/kubernetes/pkg/controller/podgc (gcOrphaned). Not done: a limit on the number of pods that have ended.
 """
 
+from datetime import datetime
 from typing import Final
 
 from loguru import logger
@@ -20,7 +21,7 @@ from fake_dra_driver.runtime.errors import NotFoundError
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 from fake_dra_driver.runtime.store import Change
 
-__all__ = ["QUARANTINE_SECONDS", "PodCollector", "pod_garbage_collector"]
+__all__ = ["QUARANTINE_SECONDS", "PodCollector", "delete_orphan", "pod_garbage_collector"]
 
 log = logger.bind(component="pod-garbage-collector")
 
@@ -55,7 +56,7 @@ class PodCollector(Reconciler):
         try:
             await self._client.get(Node, node)
         except NotFoundError:
-            await self._delete(pod)
+            await delete_orphan(self._client, pod, self._now())
         return Result()
 
     def forget(self, change: Change[Pod]) -> None:
@@ -63,18 +64,20 @@ class PodCollector(Reconciler):
         if change.new is None and change.old is not None:
             self._missing_since.pop(change.old.uid, None)
 
-    async def _delete(self, pod: Pod) -> None:
-        try:
-            if not pod.is_finished:
-                message = "PodGC: node no longer exists"
-                target = Condition(type="DisruptionTarget", status="True", reason="DeletionByPodGC", message=message)
-                conditions = with_condition(pod.status.conditions, target, self._now())
-                status = pod.status.model_copy(update={"phase": "Failed", "conditions": conditions})
-                await self._client.update_status(pod.model_copy(update={"status": status}))
-            await self._client.delete(Pod, pod.key, uid=pod.uid, grace_period_seconds=0)
-        except NotFoundError:
-            return
-        log.info("orphaned pod deleted", pod=str(pod.key), node=pod.spec.node_name)
+
+async def delete_orphan(client: Client, pod: Pod, now: datetime) -> None:
+    """Deletes a pod that no kubelet will stop any more; first it is marked as failed. It may be gone already."""
+    try:
+        if not pod.is_finished:
+            message = "PodGC: node no longer exists"
+            target = Condition(type="DisruptionTarget", status="True", reason="DeletionByPodGC", message=message)
+            conditions = with_condition(pod.status.conditions, target, now)
+            status = pod.status.model_copy(update={"phase": "Failed", "conditions": conditions})
+            await client.update_status(pod.model_copy(update={"status": status}))
+        await client.delete(Pod, pod.key, uid=pod.uid, grace_period_seconds=0)
+    except NotFoundError:
+        return
+    log.info("orphaned pod deleted", pod=str(pod.key), node=pod.spec.node_name)
 
 
 def pod_garbage_collector(client: Client, cache: Cache, now: WallClock) -> Controller:

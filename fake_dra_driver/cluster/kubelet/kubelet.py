@@ -12,7 +12,7 @@ another kubelet; to lose the node, stop the kubelet and the runtime.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,6 +71,11 @@ class KubeletOptions:
     """IP of the node and of its pods."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Labels of the node, in addition to the usual ones."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    taints: Sequence[Mapping[str, str]] = ()
+    """Taints with which the node is registered, as in its spec."""
+    capacity: Mapping[str, str] = field(default_factory=dict)
+    """What the node has for pods, such as ``cpu``, where that is not what this machine has."""
     images: Images = field(default_factory=Images)
     """Shared by all nodes of a cluster."""
     kubeconfig: KubeconfigSource | None = None
@@ -113,6 +118,9 @@ class Kubelet:
             kubernetes_version=options.kubernetes_version,
             boot_id=runtime.boot_id,
             labels=options.labels,
+            annotations=options.annotations,
+            taints=options.taints,
+            capacity=options.capacity,
         )
         self._node = NodeAgent(client, identity, self._events, now=options.now, renew_seconds=options.renew_seconds)
         self.slices = _slice_cleanup(client, options.node_name, release)

@@ -4,12 +4,13 @@ Follows k8s.io/kubernetes/pkg/kubelet (kubelet_node_status.go, nodestatus) and c
 lease of 40 s is renewed every 10 s; the status is written when something in it has changed, and each five minutes. A
 kubelet that stops just stops renewing; a controller then marks the node as not ready.
 
-Each simulated node has the capacity of the whole machine: nothing is reserved, nothing is enforced.
+A node has the capacity that it is told, else that of the whole machine: nothing is reserved for the system, and what a
+container takes is not limited.
 """
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +61,12 @@ class NodeIdentity:
     """Of its runtime; a new one after each reboot."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """In addition to those that every kubelet sets."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Of a Node that is made; one that is there keeps its own."""
+    taints: Sequence[Mapping[str, str]] = ()
+    """Likewise (``--register-with-taints``)."""
+    capacity: Mapping[str, str] = field(default_factory=dict)
+    """Quantities by resource; what is not there is as this machine has it."""
 
 
 class NodeAgent:
@@ -170,7 +177,9 @@ class NodeAgent:
             "kubernetes.io/hostname": self._identity.name,
             **self._identity.labels,
         }
-        return {"metadata": {"name": self._identity.name, "labels": labels}, "spec": {}, "status": {}}
+        metadata = {"name": self._identity.name, "labels": labels, "annotations": dict(self._identity.annotations)}
+        taints = [dict(taint) for taint in self._identity.taints]
+        return {"metadata": metadata, "spec": {"taints": taints} if taints else {}, "status": {}}
 
     def _status(self, node: Node) -> dict[str, Any]:
         now = self._now().replace(microsecond=0).isoformat().replace("+00:00", "Z")
@@ -181,7 +190,7 @@ class NodeAgent:
             since = old.get("lastTransitionTime") if old.get("status") == status else None
             condition = {"type": type_, "status": status, "reason": reason, "message": message}
             conditions.append({**condition, "lastHeartbeatTime": now, "lastTransitionTime": since or now})
-        resources = _resources()
+        resources = {**_resources(), **self._identity.capacity}
         return {
             "addresses": [
                 {"type": "InternalIP", "address": self._identity.address},

@@ -37,7 +37,7 @@ _EVENTS = 20
 
 def container_of(cluster: Cluster, pod: Pod, name: str) -> Container | None:
     """The latest container of that name on the pod's node."""
-    for node in cluster.simulated_nodes():
+    for node in cluster.embedded_nodes():
         for container in reversed(node.runtime.containers(pod.uid)):
             if container.config.name == name:
                 return container
@@ -51,7 +51,7 @@ async def log_of(container: Container, lines: int | None = None) -> str:
 
 def missing_driver(cluster: Cluster, driver: str) -> str:
     """That no kubelet knows a plugin of this driver, and which there are; empty when one does."""
-    registered = {each for node in cluster.simulated_nodes() for each in node.registered_drivers()}
+    registered = {each for node in cluster.embedded_nodes() for each in node.registered_drivers()}
     return "" if driver in registered else str(no_such("registered plugin of a driver called", driver, registered))
 
 

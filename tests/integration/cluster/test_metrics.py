@@ -36,7 +36,7 @@ async def scrape(world: World, container: str) -> Scrape:
     pod = await world.part(container)
     running = [
         found
-        for node in world.cluster.simulated_nodes()
+        for node in world.cluster.embedded_nodes()
         for found in node.runtime.containers(pod.uid)
         if found.config.name == container and found.state == "running"
     ]

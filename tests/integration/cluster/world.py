@@ -263,7 +263,7 @@ class World:
         try:
             yield
         finally:
-            for node in self.cluster.simulated_nodes():
+            for node in self.cluster.embedded_nodes():
                 node.send_signal(pod.key, container, signal.SIGCONT)
 
     @contextmanager

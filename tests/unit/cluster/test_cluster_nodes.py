@@ -110,7 +110,7 @@ async def test_a_node_that_is_off(cluster: Cluster) -> None:
         ):
             await _ask(cluster, fault)
     assert await _ask(cluster, "heal") == f"nothing was failing; still switched off: {DEFAULT_NODE}"
-    (node,) = cluster.simulated_nodes()
+    (node,) = cluster.embedded_nodes()
     assert all(
         container.state == "exited" for pod in node.runtime.pods() for container in node.runtime.containers(pod.uid)
     )
@@ -121,6 +121,6 @@ async def test_a_node_that_is_off(cluster: Cluster) -> None:
 
 
 async def test_a_kubelet_that_is_stopped_is_started_with_its_node(cluster: Cluster) -> None:
-    (node,) = cluster.simulated_nodes()
+    (node,) = cluster.embedded_nodes()
     await node.stop_kubelet()
     assert await _ask(cluster, "start-node") == f"{DEFAULT_NODE} is switched on again"
