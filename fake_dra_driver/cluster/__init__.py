@@ -16,19 +16,22 @@ from typing import TYPE_CHECKING, Final
 from fake_dra_driver.lazyface import lazy_face
 
 if TYPE_CHECKING:
-    from fake_dra_driver.cluster.cluster import DEFAULT_NODE, Cluster
+    from fake_dra_driver.cluster.cluster import Cluster
     from fake_dra_driver.cluster.errors import ClusterError
     from fake_dra_driver.cluster.kubelet.containersetup.images import Image
     from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
+    from fake_dra_driver.cluster.nodepool import DEFAULT_NODE, NodePool, NodeTaint
     from fake_dra_driver.cluster.releases import RELEASES
 
-__all__ = ["DEFAULT_NODE", "RELEASES", "Cluster", "ClusterError", "Image", "Timing"]
+__all__ = ["DEFAULT_NODE", "RELEASES", "Cluster", "ClusterError", "Image", "NodePool", "NodeTaint", "Timing"]
 
 _MODULES: Final = {
-    "DEFAULT_NODE": "cluster",
+    "DEFAULT_NODE": "nodepool",
     "Cluster": "cluster",
     "ClusterError": "errors",
     "Image": "kubelet.containersetup.images",
+    "NodePool": "nodepool",
+    "NodeTaint": "nodepool",
     "Timing": "kubelet.pods.launcher",
     "RELEASES": "releases",
 }

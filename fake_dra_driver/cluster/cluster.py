@@ -1,6 +1,7 @@
 """A whole cluster in one process: ``async with Cluster() as cluster``. Nothing of it is left afterwards.
 
-Start: API server, controllers and scheduler, then a kubelet for each node; entered once all nodes are Ready. Stop: the
+Start: API server, controllers and scheduler, then a kubelet for each node; entered once these are Ready. Nodes come and
+go while it runs (``nodes``). Stop: the
 kubelets with the processes of their containers, the rest in the reverse order, at last the folder. A stop does not
 drain: pods are not deleted; their processes are killed, since the cluster that knows them ends too. If this process is
 killed, a warden does that (``warden``).
@@ -28,7 +29,7 @@ from fake_dra_driver.cluster.control import serving
 from fake_dra_driver.cluster.controllers import make_controllers
 from fake_dra_driver.cluster.controllers.namespaces import GRACE_SECONDS
 from fake_dra_driver.cluster.documents import Document, read_documents
-from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.cluster.errors import ClusterError, no_such
 from fake_dra_driver.cluster.faultcommand import FaultCommand
 from fake_dra_driver.cluster.faults import ClusterFaults, find_resource
 from fake_dra_driver.cluster.folder import KUBECONFIG, folder_of_cluster
@@ -38,6 +39,8 @@ from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
 from fake_dra_driver.cluster.node import EmbeddedNode
+from fake_dra_driver.cluster.nodepool import DEFAULT_NODE, NodePool, check_pools, node_name
+from fake_dra_driver.cluster.nodes import ClusterNodes
 from fake_dra_driver.cluster.releases import DEFAULT, find_release
 from fake_dra_driver.cluster.scheduler import make_scheduler
 from fake_dra_driver.cluster.warden import Warden
@@ -48,8 +51,6 @@ __all__ = ["DEFAULT_NODE", "Cluster"]
 
 log = logger.bind(component="cluster")
 
-DEFAULT_NODE = "fake-dra-driver-cluster-worker"
-"""The only worker of the quickstart's cluster, as kind calls it; UUIDs of devices are a function of this name."""
 T = TypeVar("T")
 
 _POLL_SECONDS = 0.05
@@ -62,7 +63,8 @@ class Cluster:
     def __init__(
         self,
         *,
-        nodes: Sequence[str] = (DEFAULT_NODE,),
+        nodes: Sequence[str] | None = None,
+        pools: Sequence[NodePool] = (),
         kubernetes_version: str = DEFAULT.name,
         feature_gates: Mapping[str, bool] | None = None,
         runtime_config: Mapping[str, bool] | None = None,
@@ -77,7 +79,8 @@ class Cluster:
         """Allocates nothing yet.
 
         Args:
-            nodes: names of the nodes.
+            nodes: names of nodes that are in no pool; None: one, if there are no pools either.
+            pools: pools of nodes, to begin with.
             kubernetes_version: the release that controllers, scheduler and kubelets behave like; one of ``RELEASES``.
                 The API server is that of the same release, or of the latest with classic DRA.
             feature_gates: feature gates to switch on or off, in all parts of the cluster.
@@ -96,10 +99,13 @@ class Cluster:
 
         Raises:
             ClusterError: the release is unknown, or does not have one of the gates or API versions; or two nodes have
-                the same name.
+                the same name, or there are too many.
         """
+        if nodes is None:
+            nodes = () if pools else (DEFAULT_NODE,)
         if len(set(nodes)) != len(nodes):
             raise ClusterError("two nodes have the same name")
+        check_pools(pools)
         self.release = find_release(kubernetes_version).with_gates(feature_gates or {})
         """What the cluster behaves like, with the feature gates that were switched."""
         server_release = self.release.name if self.release.api_server else DEFAULT.name
@@ -112,12 +118,17 @@ class Cluster:
         )
         self._make_scheduler = scheduler or partial(make_scheduler, release=self.release)
         self.kubernetes_version = kubernetes_version
-        self.nodes = tuple(nodes)
-        self._simulated: dict[str, EmbeddedNode] = {}
-        # By name, in the order of ``nodes``.
+        self.pools = {pool.name: pool for pool in pools}
+        """By name. ``add_pool`` adds one."""
+        self._warden = Warden()
+        self._nodes = ClusterNodes(self.server, self._warden)
+        self._first_nodes: Sequence[tuple[str, NodePool | None]] = [
+            *((name, None) for name in nodes),
+            *((node_name(pool, number), pool) for pool in pools for number in range(1, pool.count + 1)),
+        ]
         self._components: dict[str, Component] = {}
         # By name, as ``kube-scheduler``.
-        self.faults = ClusterFaults(self.server, self._simulated, self._components)
+        self.faults = ClusterFaults(self.server, self._nodes, self._components)
         """What can go wrong, on demand."""
         self._images = Images(images)
         self._timing = timing or Timing()
@@ -127,7 +138,6 @@ class Cluster:
         self._given_folder = folder
         self._folder: Path | None = None
         self._client: Client | None = None
-        self._warden = Warden()
         self._leave = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -185,7 +195,6 @@ class Cluster:
                     await self._leave.wait()
         finally:
             self._folder = self._client = None
-            self._simulated.clear()
             self._components.clear()
 
     async def _start_control_plane(self, group: asyncio.TaskGroup, parts: contextlib.AsyncExitStack) -> None:
@@ -209,20 +218,18 @@ class Cluster:
         tokens = self.server.client("kubelet")
         parts.push_async_callback(tokens.close)
         await asyncio.to_thread(self._images.unpack, self.folder / "images")
-        for number, name in enumerate(self.nodes):
-            options = KubeletOptions(
-                node_name=name,
-                # Not by name, which would make the paths of sockets too long.
-                root=self.folder / f"n{number}",
-                kubernetes_version=self.kubernetes_version,
-                images=self._images,
-                kubeconfig=ServiceAccountKubeconfig(tokens, self.server.url, self.server.certificate),
-                logs=logs,
-                timing=self._timing,
-            )
-            self._simulated[name] = EmbeddedNode(self.server, options, group, self._warden)
-        for node in self._simulated.values():
-            await parts.enter_async_context(node)
+        options = KubeletOptions(
+            node_name="",
+            root=self.folder,
+            kubernetes_version=self.kubernetes_version,
+            images=self._images,
+            kubeconfig=ServiceAccountKubeconfig(tokens, self.server.url, self.server.certificate),
+            logs=logs,
+            timing=self._timing,
+        )
+        self._nodes.open(group, options)
+        parts.push_async_callback(self._nodes.close)
+        await self._nodes.start(self._first_nodes)
 
     async def _start_server(self, stack: contextlib.AsyncExitStack) -> None:
         try:
@@ -269,15 +276,36 @@ class Cluster:
         """The images that something stands for."""
         return self._images.names
 
+    @property
+    def nodes(self) -> Sequence[str]:
+        """The names of the nodes with a kubelet, in the order in which they were added; at first and at last those with
+        which it starts."""
+        if self._folder is None:
+            return tuple(name for name, pool in self._first_nodes if pool is None or not pool.simulated)
+        return tuple(self._nodes)
+
     def embedded_nodes(self) -> Sequence[EmbeddedNode]:
-        """The nodes, while it runs, in their order."""
-        return list(self._simulated.values())
+        """The nodes with a kubelet, while it runs, in their order."""
+        return list(self._nodes.values())
+
+    def nodes_of_pool(self, pool: str) -> Sequence[str]:
+        """The names of the nodes of a pool that have started and stay; empty: of those that are in none.
+
+        Raises:
+            ClusterError: there is no such pool.
+        """
+        return self._nodes.of_pool(self._pool(pool))
 
     def _node(self, name: str | None) -> EmbeddedNode:
-        found = self._simulated.get(name or self.nodes[0])
+        found = self._nodes.get(name or next(iter(self._nodes), ""))
         if found is None:
             raise ClusterError(f"There is no node {name} in this cluster, or the cluster does not run")
         return found
+
+    def _pool(self, name: str) -> NodePool | None:
+        if name and name not in self.pools:
+            raise no_such("node pool", name, self.pools)
+        return self.pools[name] if name else None
 
     async def wait_until(
         self, what: str, question: Callable[[], Awaitable[T | None]], timeout_seconds: float = 60
@@ -294,6 +322,51 @@ class Cluster:
         except TimeoutError as error:
             raise TimeoutError(f"after {timeout_seconds:g} s it is still not true that {what}") from error
         return answer
+
+    # --- nodes that come and go ---
+
+    async def add_nodes(self, pool: str = "", count: int = 1) -> Sequence[str]:
+        """Adds nodes to a pool, and waits until they are registered. Returns their names.
+
+        They get the lowest numbers that are free. If cancelled, the nodes are added all the same.
+
+        Args:
+            pool: its name; empty: to those that are in none.
+            count: how many.
+
+        Raises:
+            ClusterError: there is no such pool, more nodes do not fit, or one could not be started.
+        """
+        return await self._nodes.add(self._pool(pool), count)
+
+    async def add_pool(self, pool: NodePool) -> Sequence[str]:
+        """Adds a pool with its nodes. Returns their names.
+
+        Raises:
+            ClusterError: as ``add_nodes``; or there is a pool of that name.
+        """
+        check_pools([*self.pools.values(), pool])
+        self.pools[pool.name] = pool
+        return await self._nodes.add(pool, pool.count)
+
+    async def remove_node(self, name: str) -> None:
+        """Removes a node, as when a cloud takes its machine: nothing on it is asked to stop, and its pods are deleted.
+
+        Returns when its containers, its files, its Node and its pods are gone; what the Node owns follows. It may still
+        be starting. If cancelled, the node goes all the same.
+
+        Raises:
+            ClusterError: there is no such node, it is being removed already, or the API server does not delete it.
+        """
+        await self._nodes.remove(name)
+
+    async def cordon(self, name: str) -> bool:
+        """Has no pods scheduled on a node. Returns whether that is new. Raises ClusterError: there is no such node."""
+        return await self._nodes.cordon(name, unschedulable=True)
+
+    async def uncordon(self, name: str) -> bool:
+        """Has pods scheduled on a node again. Returns whether that is new. Raises ClusterError as ``cordon``."""
+        return await self._nodes.cordon(name, unschedulable=False)
 
     # --- manifests ---
 

@@ -67,12 +67,17 @@ class EmbeddedNode:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Ends the kubelet, then kills all containers. What changes the node at this moment fails, and is waited for."""
+        """Ends the kubelet, then kills all containers. What changes the node meanwhile fails, and is waited for."""
         self._is_leaving = True
         await self._cut_off()
         async with self._changing:
             await self._cut_off()
         await self.runtime.__aexit__(kind, error, traceback)
+
+    @property
+    def name(self) -> str:
+        """Of the Node."""
+        return self._options.node_name
 
     @property
     def root(self) -> Path:

@@ -28,6 +28,7 @@ from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.quantity import Quantity, QuantityError
 
 __all__ = [
+    "DEFAULT_NODE",
     "MAX_KUBELETS",
     "MAX_SIMULATED",
     "POOL_LABEL",
@@ -35,9 +36,12 @@ __all__ = [
     "NodeTaint",
     "check_counts",
     "check_pools",
+    "node_name",
     "read_pools",
 ]
 
+DEFAULT_NODE: Final = "fake-dra-driver-cluster-worker"
+"""The only worker of the quickstart's cluster, as kind calls it; UUIDs of devices are a function of this name."""
 MAX_KUBELETS: Final = 500
 """Their kubelets share one process, and so one processor: the leases and sockets of more keep it busy."""
 MAX_SIMULATED: Final = 5000
@@ -135,13 +139,16 @@ class NodePool(_Strict):
     simulated: bool = False
     """Whether there are only Nodes, and no kubelets; see ``cluster.kwok``."""
 
-    def node_name(self, number: int) -> str:
-        """The name of its first (1), second... node."""
-        return f"{self.name}-{number}"
-
 
 class _PoolFile(_Strict):
     pools: Annotated[tuple[NodePool, ...], Field(strict=False)]
+
+
+def node_name(pool: NodePool | None, number: int) -> str:
+    """The name of the first (1), second... node of a pool; without a pool, such as kind gives its workers."""
+    if pool is not None:
+        return f"{pool.name}-{number}"
+    return DEFAULT_NODE if number == 1 else f"{DEFAULT_NODE}{number}"
 
 
 def read_pools(path: Path) -> tuple[NodePool, ...]:
@@ -194,8 +201,8 @@ def check_counts(kubelets: int, simulated: int) -> None:
     """Raises ClusterError when these are more nodes than one cluster can have."""
     if kubelets > MAX_KUBELETS:
         raise ClusterError(
-            f"{kubelets} nodes with a kubelet do not fit: a cluster has at most {MAX_KUBELETS}, since all kubelets share "
-            f"one process. Simulated nodes ('simulated: true') have none, and there may be {MAX_SIMULATED:,} of them"
+            f"{kubelets} nodes with a kubelet do not fit: a cluster has at most {MAX_KUBELETS}, since all kubelets "
+            f"share one process. Simulated nodes ('simulated: true') have none: {MAX_SIMULATED:,} of them fit"
         )
     if simulated > MAX_SIMULATED:
         raise ClusterError(

@@ -26,7 +26,7 @@ from fake_dra_driver.cluster.errors import ClusterError, listed, no_such
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
 from fake_dra_driver.cluster.node import EmbeddedNode
-from fake_dra_driver.cluster.nodepool import NodePool, check_counts
+from fake_dra_driver.cluster.nodepool import NodePool, check_counts, node_name
 from fake_dra_driver.cluster.poolnode import node_manifest, node_options
 from fake_dra_driver.cluster.warden import Warden
 from fake_dra_driver.runtime.backoff import Backoff
@@ -91,8 +91,8 @@ class ClusterNodes(Mapping[str, EmbeddedNode]):
     def __len__(self) -> int:
         return len(self._embedded)
 
-    def of_pool(self, pool: NodePool) -> Sequence[str]:
-        """The names of the nodes of a pool that have started and stay, in the order in which they were added."""
+    def of_pool(self, pool: NodePool | None) -> Sequence[str]:
+        """The names of the nodes of a pool, or of none, that have started and stay, in the order of their coming."""
         return [
             life.name
             for life in self._lives.values()
@@ -148,13 +148,13 @@ class ClusterNodes(Mapping[str, EmbeddedNode]):
                 f"{listed(life.name for life in failed)} could not be started: {failed[0].problem}"
             ) from failed[0].problem
 
-    async def add(self, pool: NodePool, count: int) -> Sequence[str]:
-        """Starts more nodes of a pool, with the lowest numbers that are free. Returns their names.
+    async def add(self, pool: NodePool | None, count: int) -> Sequence[str]:
+        """Starts more nodes of a pool, or of none, with the lowest numbers that are free. Returns their names.
 
         Raises:
             ClusterError: as ``start``.
         """
-        candidates = (pool.node_name(number) for number in itertools.count(1))
+        candidates = (node_name(pool, number) for number in itertools.count(1))
         names = list(itertools.islice((name for name in candidates if name not in self._lives), count))
         await self.start([(name, pool) for name in names])
         return names

@@ -9,8 +9,9 @@ from typing import Any
 
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.cluster import DEFAULT_NODE, Cluster
+from fake_dra_driver.cluster import Cluster
 from fake_dra_driver.cluster.control import ask
+from fake_dra_driver.cluster.nodepool import node_name
 from fake_dra_driver.demo.command import Program
 from fake_dra_driver.demo.inspector import Inspector
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, install_driver, read_values
@@ -75,7 +76,7 @@ async def _awaited(work: Callable[[], Awaitable[None]]) -> None:
 
 def node_names(count: int) -> tuple[str, ...]:
     """Names such as kind gives its workers, so that the first node has the quickstart's devices."""
-    return tuple(DEFAULT_NODE if number == 1 else f"{DEFAULT_NODE}{number}" for number in range(1, count + 1))
+    return tuple(node_name(None, number) for number in range(1, count + 1))
 
 
 def _cluster(settings: ClusterUpSettings | DemoSettings, nodes: Sequence[str]) -> Cluster:

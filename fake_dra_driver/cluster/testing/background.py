@@ -14,6 +14,7 @@ from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
+from fake_dra_driver.cluster.nodepool import NodePool
 from fake_dra_driver.cluster.testing import pods
 from fake_dra_driver.cluster.testing.charts import chart_manifests
 from fake_dra_driver.cluster.testing.claims import Claim
@@ -156,6 +157,28 @@ class BackgroundCluster:
     def delete(self, *sources: Path | str | Mapping[str, Any]) -> None:
         """Deletes objects without waiting for their end (``Cluster.delete``)."""
         self.call(lambda cluster: cluster.delete(*sources))
+
+    # --- nodes that come and go ---
+
+    def add_nodes(self, pool: str = "", count: int = 1, *, timeout_seconds: float = 60) -> Sequence[str]:
+        """Adds nodes to a pool, or to those that are in none (``Cluster.add_nodes``). Returns their names."""
+        return self.call(lambda cluster: cluster.add_nodes(pool, count), timeout_seconds)
+
+    def add_pool(self, pool: NodePool, *, timeout_seconds: float = 60) -> Sequence[str]:
+        """Adds a pool with its nodes (``Cluster.add_pool``). Returns their names."""
+        return self.call(lambda cluster: cluster.add_pool(pool), timeout_seconds)
+
+    def remove_node(self, name: str, *, timeout_seconds: float = 60) -> None:
+        """Removes a node with its pods, as when a cloud takes its machine (``Cluster.remove_node``)."""
+        self.call(lambda cluster: cluster.remove_node(name), timeout_seconds)
+
+    def cordon(self, name: str) -> bool:
+        """Has no pods scheduled on a node (``Cluster.cordon``). Returns whether that is new."""
+        return self.call(lambda cluster: cluster.cordon(name))
+
+    def uncordon(self, name: str) -> bool:
+        """Has pods scheduled on a node again (``Cluster.uncordon``). Returns whether that is new."""
+        return self.call(lambda cluster: cluster.uncordon(name))
 
     # --- a driver ---
 

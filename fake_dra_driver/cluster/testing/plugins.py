@@ -46,8 +46,8 @@ async def wait_for_plugin(
 
 async def _missing(cluster: Cluster, driver: str, nodes: Sequence[str], *, has_devices: bool) -> Sequence[str]:
     """What there is not yet."""
-    simulated = dict(zip(cluster.nodes, cluster.embedded_nodes(), strict=True))
-    registered = {node: simulated[node].registered_drivers() for node in nodes}
+    embedded = {node.name: node for node in cluster.embedded_nodes()}
+    registered = {node: embedded[node].registered_drivers() for node in nodes}
     missing = [
         f"the kubelet of {node} knows no plugin of {driver}; those that have registered: {listed(drivers)}"
         for node, drivers in registered.items()
