@@ -11,6 +11,7 @@ from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.informer import Informer, Transform
 from fake_dra_driver.runtime.listwatch import Selection
+from fake_dra_driver.runtime.objectidentity import METADATA_ALONE
 from fake_dra_driver.runtime.reflector import Reflector, ReflectorOptions
 from fake_dra_driver.runtime.store import Change
 
@@ -98,8 +99,10 @@ class Cache:
         group.create_task(reflector.run(), name=f"reflector {informer.selection.kind}")
 
     def _observe(self, kind: type[KubeObject], raw: Mapping[str, Any]) -> None:
+        is_metadata_alone = raw.get("kind") == METADATA_ALONE[1] != kind.resource.kind
         for informer in self._informers.values():
-            if informer.kind.resource == kind.resource:
+            # The others learn from the watch.
+            if informer.kind.resource == kind.resource and (informer.selection.metadata_only or not is_metadata_alone):
                 informer.observe(raw)
 
     def _observe_delete(self, kind: type[KubeObject], key: NamespacedName, uid: UID) -> None:

@@ -17,6 +17,7 @@ from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, Resou
 from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.decoding import refusals
 from fake_dra_driver.runtime.discovery import Discovery
+from fake_dra_driver.runtime.encodedwrites import EncodedWrites
 from fake_dra_driver.runtime.errors import GoneError, InvalidObjectError, UnusableAnswerError
 from fake_dra_driver.runtime.listwatch import PAGE_SIZE, ListWatch, Selection
 from fake_dra_driver.runtime.objectidentity import check_type, identity_of
@@ -40,7 +41,8 @@ __all__ = [
 K = TypeVar("K", bound=KubeObject)
 
 WriteObserver = Callable[[type[KubeObject], Mapping[str, Any]], None]
-"""Gets the kind and the object, as sent by the server, that a successful write returned."""
+"""Gets the kind and the object, as sent by the server, that a successful write returned: a PartialObjectMetadata
+if that was asked for."""
 DeleteObserver = Callable[[type[KubeObject], NamespacedName, UID], None]
 """Gets kind, key and UID of an object that a delete of ours removed at once (no finalizer held it back)."""
 
@@ -90,6 +92,8 @@ class Client:
         """Lists and watches of raw objects, for caches."""
         self.discovery = Discovery(self._rest)
         """Which versions of an API group are served."""
+        self.encoded = EncodedWrites(self._rest, self._wrote, default_timeout_seconds)
+        """Writes of objects of which the JSON is ready."""
         self._default_timeout_seconds = default_timeout_seconds
         self._write_observers: list[WriteObserver] = []
         self._delete_observers: list[DeleteObserver] = []

@@ -25,7 +25,7 @@ from fake_dra_driver.runtime.errors import (
     TransportError,
     UnusableAnswerError,
 )
-from fake_dra_driver.runtime.objectidentity import check_type, type_of, version_number
+from fake_dra_driver.runtime.objectidentity import METADATA_ALONE, check_type, type_of, version_number
 from fake_dra_driver.runtime.rest import MAX_OBJECT_BYTES, Answer, Call, RestClient
 from fake_dra_driver.untrustedtext import MAX_NAME, one_line
 
@@ -286,7 +286,7 @@ def _check_type(call: Call, obj: Any, api_version: str, kind: str) -> None:
 def _type_of(selection: Selection) -> tuple[str, str]:
     """apiVersion and kind of each object."""
     if selection.metadata_only:
-        return "meta.k8s.io/v1", "PartialObjectMetadata"
+        return METADATA_ALONE
     return selection.kind.api_version, selection.kind.kind
 
 

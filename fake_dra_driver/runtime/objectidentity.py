@@ -11,8 +11,10 @@ from typing import Any, Final
 from fake_dra_driver.api.kube.meta import UID, NamespacedName, ResourceKind
 from fake_dra_driver.untrustedtext import MAX_NAME, one_line
 
-__all__ = ["check_type", "identity_of", "type_of", "version_number"]
+__all__ = ["METADATA_ALONE", "check_type", "identity_of", "type_of", "version_number"]
 
+METADATA_ALONE: Final = ("meta.k8s.io/v1", "PartialObjectMetadata")
+"""apiVersion and kind of what a server sends of an object when it is asked for the metadata alone."""
 _MAX_VERSION_DIGITS: Final = 19
 """A resourceVersion is a revision of etcd, a positive number of 64 bits."""
 

@@ -5,9 +5,9 @@ Follows k8s.io/dynamic-resource-allocation/kubeletplugin and k8s.io/dynamic-reso
 A driver says what its devices are: on their node by ``PoolDevices``, to the controller by a ``StructuredDriver``, and
 what claims may say about them by a ``ConfigCheck``. ``StructuredNode``, ``make_structured_controllers`` and
 ``ClaimWebhook`` do the rest. Some of it can be used alone: ``SlicePublisher`` offers the devices of a ``Pool`` to the
-scheduler, and keeps them on offer. ``ClaimReader`` says what a claim was allocated of them, with its opaque parameters;
-``DeviceStatusWriter`` reports on them in the claim's status, ``DeviceMetadata`` in files for containers. The modules
-inside, which may change:
+scheduler, and keeps them on offer; ``FleetPublisher`` does so for many nodes that have no plugin. ``ClaimReader`` says
+what a claim was allocated of them, with its opaque parameters; ``DeviceStatusWriter`` reports on them in the claim's
+status, ``DeviceMetadata`` in files for containers. The modules inside, which may change:
 
 - ``pool``: what a driver offers, and the ResourceSlices that say so. ``poollimits`` and
   ``policylimits``: what the API server would refuse.
@@ -16,6 +16,7 @@ inside, which may change:
   ``slicewriter`` makes them.
 - ``featuregates``: which fields an API server drops in silence, and what brings them back. ``acceptedslices``: what is
   left of a slice then.
+- ``fleet``: the slices of many nodes, from one process.
 - ``claims``: what a claim holds of a driver on a node; ``config``: which opaque parameters apply to a device.
 - ``status``: reports on devices, in the status of their claims; ``metadata``: files that tell containers about them.
 - ``pooldevices``: what is asked of a driver about the devices of a node. ``claimlookup``: what claims hold there;
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.structured.countcheck import CountCheck
     from fake_dra_driver.dra.structured.deviceselector import DeviceSelector, DeviceSelectorError
     from fake_dra_driver.dra.structured.featuregates import DroppedFields
+    from fake_dra_driver.dra.structured.fleet import FleetPool, FleetPublisher, FleetSource, Unchanged
     from fake_dra_driver.dra.structured.metadata import DeviceMetadata
     from fake_dra_driver.dra.structured.nodesetup import StructuredNode
     from fake_dra_driver.dra.structured.pool import Pool, PoolError
@@ -78,6 +80,9 @@ __all__ = [
     "DriverClaims",
     "DroppedFields",
     "EntryMaker",
+    "FleetPool",
+    "FleetPublisher",
+    "FleetSource",
     "HoldsNothingError",
     "Pool",
     "PoolDevices",
@@ -92,6 +97,7 @@ __all__ = [
     "StructuredCaches",
     "StructuredDriver",
     "StructuredNode",
+    "Unchanged",
     "alternatives_of",
     "config_for",
     "counter_set_problems",
@@ -125,6 +131,10 @@ _MODULES: Final = {
     "DeviceSelector": "deviceselector",
     "DeviceSelectorError": "deviceselector",
     "DroppedFields": "featuregates",
+    "FleetPool": "fleet",
+    "FleetPublisher": "fleet",
+    "FleetSource": "fleet",
+    "Unchanged": "fleet",
     "DeviceMetadata": "metadata",
     "StructuredNode": "nodesetup",
     "Pool": "pool",

@@ -12,7 +12,7 @@ from typing import Any, Final
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.structured.slicespec import at_generation, in_words_of
 
-__all__ = ["FEATURE_GATES", "DroppedFields", "FeatureGate", "dropped_fields"]
+__all__ = ["FEATURE_GATES", "DroppedFields", "FeatureGate", "dropped_fields", "gated_fields"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,30 @@ def dropped_fields(sent: v1.ResourceSliceSpec, stored: v1.ResourceSliceSpec) -> 
     return DroppedFields(tuple(fields)) if fields else None
 
 
+def gated_fields(spec: v1.ResourceSliceSpec) -> frozenset[str]:
+    """The fields of a slice that some API server would drop, as ``DroppedFields`` names them."""
+    return frozenset(field for field in _paths(spec.to_wire(), "") if field in _BY_FIELD)
+
+
+def _paths(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _paths(inner, _below(path, name))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _paths(inner, f"{path}[]")
+    if path and not _is_empty(value):
+        yield path
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}[]" if path.rpartition(".")[2] in _MAPS else f"{path}.{name}" if path else name
+
+
 def _lost(sent: Any, stored: Any, path: str) -> Iterator[str]:
     if isinstance(sent, Mapping) and isinstance(stored, Mapping):
         for name, value in sent.items():
-            here = f"{path}[]" if path.rpartition(".")[2] in _MAPS else f"{path}.{name}" if path else name
+            here = _below(path, name)
             if name in stored:
                 yield from _lost(value, stored[name], here)
             elif not _is_empty(value):

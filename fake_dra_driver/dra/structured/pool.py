@@ -22,11 +22,15 @@ __all__ = [
     "WantedSlice",
     "has_extras",
     "is_name_of_pool",
+    "must_count_beside",
     "slices_of",
 ]
 
 MAX_COUNTER_SETS_PER_SLICE: Final = 8
 """ResourceSliceMaxCounterSets, from Kubernetes 1.35."""
+_COUNTED_APART_SINCE: Final = 35
+"""Kubernetes 1.35 wants counter sets in slices of their own, and refuses them beside devices; those before it refuse
+them apart."""
 _MAX_COUNTERS_BESIDE: Final = 32
 """ResourceSliceMaxSharedCounters of Kubernetes 1.33 and 1.34: of all counter sets of a slice."""
 _MAX_USES_BESIDE: Final = 1024
@@ -98,6 +102,12 @@ def slices_of(driver: str, pool: Pool, *, is_counted_beside: bool = False) -> tu
         )
         for index, content in enumerate(contents)
     )
+
+
+def must_count_beside(server_version: str) -> bool:
+    """Whether an API server of that release, such as ``v1.34.4``, wants counter sets beside the devices."""
+    version = re.match(r"v?1\.(\d+)", server_version)
+    return version is not None and int(version[1]) < _COUNTED_APART_SINCE
 
 
 def _counted_apart(pool: Pool) -> Sequence[Mapping[str, Any]]:

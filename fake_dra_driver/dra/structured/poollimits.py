@@ -28,7 +28,14 @@ from fake_dra_driver.dra.structured.policylimits import policy_problems
 from fake_dra_driver.dra.structured.pool import Pool, PoolError
 from fake_dra_driver.quantity import Quantity
 
-__all__ = ["check_pools", "counter_set_problems", "device_problems"]
+__all__ = [
+    "check_pools",
+    "counter_set_problems",
+    "counter_sets_problems",
+    "device_problems",
+    "problems_beside_parts",
+    "problems_in_pool",
+]
 
 _MAX_COUNTERS: Final = 32
 """ResourceSliceMaxCountersPerCounterSet, ResourceSliceMaxCountersPerDeviceCounterConsumption."""
@@ -54,16 +61,31 @@ def check_pools(driver: str, node_name: str | None, pools: Sequence[Pool]) -> No
 
 
 def _pool_problems(pool: Pool, node_name: str | None) -> Iterator[str]:
-    yield from slashed_name_problems("name", pool.name)
-    yield from _node_problems(pool, node_name)
-    yield from (f"counter set {name}: is there twice" for name in repeated(one.name for one in pool.shared_counters))
-    for one in pool.shared_counters:
-        yield from (f"counter set {one.name}: {problem}" for problem in counter_set_problems(one))
-    yield from (f"device {name}: is there twice" for name in repeated(one.name for one in pool.devices))
+    yield from problems_beside_parts(pool, node_name)
+    yield from counter_sets_problems(pool.shared_counters)
     counters = {one.name: one.counters for one in pool.shared_counters}
     for device in pool.devices:
-        yield from (f"device {device.name}: {problem}" for problem in device_problems(device, counters))
-        yield from (f"device {device.name}: {problem}" for problem in _selection_problems(device, pool))
+        yield from problems_in_pool(device, pool, counters)
+
+
+def problems_beside_parts(pool: Pool, node_name: str | None) -> Iterator[str]:
+    """What would be refused of a pool whatever each counter set and each device is like."""
+    yield from slashed_name_problems("name", pool.name)
+    yield from _node_problems(pool, node_name)
+    yield from (f"device {name}: is there twice" for name in repeated(one.name for one in pool.devices))
+
+
+def counter_sets_problems(sets: Sequence[v1.CounterSet]) -> Iterator[str]:
+    """What would be refused of the counter sets of a pool."""
+    yield from (f"counter set {name}: is there twice" for name in repeated(one.name for one in sets))
+    for one in sets:
+        yield from (f"counter set {one.name}: {problem}" for problem in counter_set_problems(one))
+
+
+def problems_in_pool(device: v1.Device, pool: Pool, counters: Mapping[str, Mapping[str, v1.Counter]]) -> Iterator[str]:
+    """What would be refused of a device in its pool, which has these counters, by counter set."""
+    yield from (f"device {device.name}: {problem}" for problem in device_problems(device, counters))
+    yield from (f"device {device.name}: {problem}" for problem in _selection_problems(device, pool))
 
 
 def _node_problems(pool: Pool, node_name: str | None) -> Iterator[str]:

@@ -5,7 +5,6 @@ slices is repaired at once and not after 30 s, since a kubelet deletes them when
 and a fight with another writer is slowed down instead.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,7 +17,7 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.structured.acceptedslices import AcceptedSlices
 from fake_dra_driver.dra.structured.featuregates import dropped_fields
-from fake_dra_driver.dra.structured.pool import Pool, PoolError, is_name_of_pool, slices_of
+from fake_dra_driver.dra.structured.pool import Pool, PoolError, is_name_of_pool, must_count_beside, slices_of
 from fake_dra_driver.dra.structured.poollimits import check_pools
 from fake_dra_driver.dra.structured.publishobserver import PublishObserver, SilentPublishObserver
 from fake_dra_driver.dra.structured.slices import Accepted, Plan, plan_pool
@@ -38,10 +37,6 @@ _MAX_BACKOFF_SECONDS: Final = 30.0
 _REPAIRS_AT_ONCE: Final = 10
 _REPAIR_PAUSE_SECONDS: Final = 10.0
 """Pause between repairs beyond those: of two writers that undo each other's work, at least this one is slow."""
-
-_COUNTED_APART_SINCE: Final = 35
-"""Kubernetes 1.35 wants counter sets in slices of their own, and refuses them beside devices; those before it refuse
-them apart."""
 
 _SUPERSEDED_PAUSE_SECONDS: Final = 1.0
 """Until it is looked whether the newer publisher is still there. For as long as a rolling update takes on a node."""
@@ -207,10 +202,7 @@ class SlicePublisher(Reconciler):
         return Result(requeue_after=self._accepted.next_expiry_seconds())
 
     async def _must_count_beside(self) -> bool:
-        if self._server_version is None:
-            return False
-        version = re.match(r"v?1\.(\d+)", await self._server_version())
-        return version is not None and int(version[1]) < _COUNTED_APART_SINCE
+        return self._server_version is not None and must_count_beside(await self._server_version())
 
     def _may_repair(self) -> bool:
         if self._repairs.try_take(self._clock()):

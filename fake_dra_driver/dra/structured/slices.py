@@ -12,7 +12,7 @@ each says. So:
 Deletes come first, so that devices which are gone are not offered even if nothing else can be written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,10 +20,21 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.structured.pool import WantedSlice
 from fake_dra_driver.dra.structured.slicespec import at_generation, in_words_of, says
 
-__all__ = ["Accepted", "Plan", "SliceUpdate", "is_owned_by", "plan_pool"]
+__all__ = [
+    "MAX_GENERATION",
+    "Accepted",
+    "Plan",
+    "SliceUpdate",
+    "WriteOrder",
+    "can_become",
+    "is_owned_by",
+    "plan_pool",
+    "published_annotation",
+    "write_order",
+]
 
 FIRST_GENERATION: Final = 1
-_MAX_GENERATION: Final = 2**62
+MAX_GENERATION: Final = 2**62
 """Half of what the API takes. A slice with a higher one was edited, and would leave no room for the next one."""
 
 
@@ -57,6 +68,37 @@ class Plan:
         return bool(self.deletes or self.updates or self.creates)
 
 
+@dataclass(frozen=True, slots=True)
+class WriteOrder:
+    """In which generation a pool is to be, and the slices that are to be updated for it, the first one first."""
+
+    generation: int
+    updates: tuple[str, ...]
+
+
+def write_order(
+    wanted: Sequence[str], generations: Mapping[str, int], wrong: Collection[str], *, above: int = 0
+) -> WriteOrder:
+    """The order of writes for one pool.
+
+    Args:
+        wanted: the names of its slices, in their order.
+        generations: the generation of each of them that exists.
+        wrong: those of them that do not say what they should, whatever the generation.
+        above: a generation that the pool must leave behind, as that of slices that are not its publisher's.
+    """
+    newest = max(generations.values(), default=FIRST_GENERATION)
+    first = [name for name in wrong if generations[name] == newest]
+    generation = max(newest if len(first) <= 1 else newest + 1, above + 1)
+    # Those that are wrong already in the newest generation before those that complete it.
+    updates = (
+        name
+        for name in sorted(wanted, key=lambda name: name not in first)
+        if name in wrong or generations.get(name, generation) != generation
+    )
+    return WriteOrder(generation, tuple(updates))
+
+
 def plan_pool(
     wanted: Sequence[WantedSlice],
     existing: Sequence[v1.ResourceSlice],
@@ -76,7 +118,7 @@ def plan_pool(
     kept = {
         one.metadata.name: one
         for one in existing
-        if one.metadata.name in by_name and _can_become(one.spec, by_name[one.metadata.name].spec)
+        if one.metadata.name in by_name and can_become(one.spec, by_name[one.metadata.name].spec)
     }
     deletes = tuple(one for one in existing if one.metadata.name not in kept)
     missing = [one for one in wanted if one.name not in kept]
@@ -85,22 +127,26 @@ def plan_pool(
         for name, there in kept.items()
         if not _is_right(there.spec, by_name[name].spec, accepted.get(name))
         or (owner is not None and not is_owned_by(there, owner))
+        # The node has a plugin now, and a fleet would take away what it has published for it.
+        or published_annotation(there.spec.driver) in there.metadata.annotations
     }
-    newest = max((there.spec.pool.generation for there in kept.values()), default=FIRST_GENERATION)
-    first = [name for name in wrong if kept[name].spec.pool.generation == newest]
-    generation = newest if len(first) <= 1 else newest + 1
+    generations = {name: there.spec.pool.generation for name, there in kept.items()}
+    order = write_order([one.name for one in wanted], generations, wrong)
     updates = tuple(
         SliceUpdate(
-            kept[one.name],
-            in_words_of(at_generation(one.spec, generation), kept[one.name].spec),
-            is_wrong=one.name in wrong,
+            kept[name],
+            in_words_of(at_generation(by_name[name].spec, order.generation), kept[name].spec),
+            is_wrong=name in wrong,
         )
-        # Those that are wrong already in the newest generation before those that complete it.
-        for one in sorted(wanted, key=lambda one: one.name not in first)
-        if one.name in wrong or (one.name in kept and kept[one.name].spec.pool.generation != generation)
+        for name in order.updates
     )
-    creates = tuple(WantedSlice(one.name, at_generation(one.spec, generation)) for one in missing)
+    creates = tuple(WantedSlice(one.name, at_generation(one.spec, order.generation)) for one in missing)
     return Plan(deletes, updates, creates)
+
+
+def published_annotation(driver: str) -> str:
+    """The annotation that ``fleet`` gives each slice that it publishes for a node on which no plugin runs."""
+    return f"{driver}/published"
 
 
 def is_owned_by(there: v1.ResourceSlice, node: str) -> bool:
@@ -110,10 +156,10 @@ def is_owned_by(there: v1.ResourceSlice, node: str) -> bool:
     )
 
 
-def _can_become(there: v1.ResourceSliceSpec, wanted: v1.ResourceSliceSpec) -> bool:
+def can_become(there: v1.ResourceSliceSpec, wanted: v1.ResourceSliceSpec) -> bool:
     """Whether an update can make the one of the other: the fields that must not change are the same."""
     fixed = (there.driver, there.pool.name, there.node_name) == (wanted.driver, wanted.pool.name, wanted.node_name)
-    return fixed and there.pool.generation <= _MAX_GENERATION
+    return fixed and there.pool.generation <= MAX_GENERATION
 
 
 def _is_right(there: v1.ResourceSliceSpec, wanted: v1.ResourceSliceSpec, accepted: Accepted | None) -> bool:

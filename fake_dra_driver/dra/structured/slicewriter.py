@@ -11,7 +11,7 @@ from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, Objec
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.structured.pool import WantedSlice
-from fake_dra_driver.dra.structured.slices import Accepted, Plan, SliceUpdate, is_owned_by
+from fake_dra_driver.dra.structured.slices import Accepted, Plan, SliceUpdate, is_owned_by, published_annotation
 from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError, RetryError
 
 __all__ = ["SliceClient", "SliceWriter", "Written"]
@@ -107,11 +107,15 @@ class SliceWriter:
         return self._node_name is not None and not is_owned_by(update.before, self._node_name)
 
     async def _update(self, update: SliceUpdate, owners: Sequence[OwnerReference], written: Written) -> None:
-        changes: dict[str, object] = {"spec": update.spec}
+        metadata = update.before.metadata
+        changes: dict[str, object] = {}
         if self._lacks_owner(update):
-            changes["metadata"] = update.before.metadata.model_copy(update={"owner_references": tuple(owners)})
+            changes["owner_references"] = tuple(owners)
+        if (mark := published_annotation(update.spec.driver)) in metadata.annotations:
+            changes["annotations"] = {name: text for name, text in metadata.annotations.items() if name != mark}
+        wanted = {"metadata": metadata.model_copy(update=changes), "spec": update.spec}
         try:
-            stored = await self._client.update(update.before.model_copy(update=changes))
+            stored = await self._client.update(update.before.model_copy(update=wanted))
         except NotFoundError as error:
             # It was deleted: the watch is about to tell.
             raise RetryError(str(error)) from error

@@ -1,0 +1,57 @@
+"""Which fields of slices the API server drops, as the answers to writes have shown.
+
+Answers are not read as a rule, since they are as large as the slices. One is when it can tell something new: when a
+gated field is sent for the first time, and each hour, since a gate may be switched on by a restart of the API server.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from fake_dra_driver.dra.structured.featuregates import DroppedFields
+from fake_dra_driver.runtime.clock import Clock
+
+__all__ = ["KeptFields"]
+
+_EXPIRES_SECONDS: Final = 3600.0
+"""As in ``acceptedslices``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    is_dropped: bool
+    expires: float
+
+
+class KeptFields:
+    """What is known of the gated fields."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
+        self._has_asked = False
+
+    def must_ask(self, fields: frozenset[str]) -> bool:
+        """Whether the answer to a write of a slice with these gated fields tells something that is not known."""
+        now = self._clock()
+        return not self._has_asked or any(
+            field not in self._known or self._known[field].expires <= now for field in fields
+        )
+
+    def is_partial(self, fields: frozenset[str]) -> bool:
+        """Whether one of these is known to be dropped."""
+        return any(field in self._known and self._known[field].is_dropped for field in fields)
+
+    def take(self, fields: frozenset[str], dropped: DroppedFields | None) -> bool:
+        """Takes over what an answer has shown. Returns whether fields that were dropped before are kept now."""
+        self._has_asked = True
+        was_partial = self.is_partial(fields)
+        lost = () if dropped is None else dropped.fields
+        expires = self._clock() + _EXPIRES_SECONDS
+        self._known |= {field: _Known(field in lost, expires) for field in fields}
+        return was_partial and not self.is_partial(fields)
+
+    def next_expiry_seconds(self, fields: frozenset[str]) -> float | None:
+        """Seconds until it is to be found out if dropped ones are kept; None where all of these are."""
+        now = self._clock()
+        known = (self._known[field] for field in fields if field in self._known)
+        return min((max(0.0, one.expires - now) for one in known if one.is_dropped), default=None)
