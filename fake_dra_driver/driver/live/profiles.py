@@ -6,13 +6,14 @@ profile that this release cannot read. Without any profile for it the node has t
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from loguru import logger
 from typing_extensions import override
 
 from fake_dra_driver.api.deviceprofile import DeviceProfile
 from fake_dra_driver.dra.program import NodeAccess
+from fake_dra_driver.driver.live.describer import NodeDescriber, Unusable
 from fake_dra_driver.driver.live.lastgood import LastGoodProfile
 from fake_dra_driver.driver.live.livenode import LiveNode
 from fake_dra_driver.driver.live.nodelabels import NodeLabels
@@ -23,15 +24,10 @@ from fake_dra_driver.driver.profile.selection import choose_profile
 from fake_dra_driver.driver.reason import PROFILE_IN_FORCE, PROFILE_REFUSED, PROFILES_UNREADABLE
 from fake_dra_driver.runtime import Change, Controller, Informer, Reconciler, Request, Result, RuntimeLayerError
 
-if TYPE_CHECKING:
-    from fake_dra_driver.driver.profile.rendering import ProfileError, ProfileRenderer
-
 __all__ = ["LiveProfiles"]
 
 _RETRY_SECONDS: Final = 1.0
 """Until an API server that gave no answer is asked again."""
-_MAX_LISTED: Final = 3
-"""How many problems of a profile a message lists; the rest are counted."""
 
 _State = tuple[str, int]
 """UID and generation of a profile: what tells its states from each other."""
@@ -56,8 +52,7 @@ class LiveProfiles(Reconciler):
         self._labels = labels
         self._last_good = last_good
         self._profiles: Informer[DeviceProfile] | None = None
-        self._renderer: tuple[_State, ProfileRenderer] | None = None
-        """Of the profile that was rendered last."""
+        self._describer = NodeDescriber()
         self._kept: _State | None = None
         """What is in ``last_good``, once this process has written it; None: no profile."""
         self._is_kept = False
@@ -130,9 +125,10 @@ class LiveProfiles(Reconciler):
             await self._keep(None)
             self._take(self._by_settings)
             return
+        self._describer.forget_others({chosen.profile.uid})
         found = await self._described(chosen.profile, chosen.reason)
-        if isinstance(found, str):
-            await self._refuse(chosen.profile.metadata.name, found, last)
+        if isinstance(found, Unusable):
+            await self._refuse(chosen.profile.metadata.name, str(found), last)
         else:
             await self._keep(chosen.profile)
             self._take(found)
@@ -141,32 +137,12 @@ class LiveProfiles(Reconciler):
     def _in_force(self) -> str:
         return self._node.current.profile.name
 
-    async def _described(self, profile: DeviceProfile, reason: str) -> MockNode | str:
+    async def _described(self, profile: DeviceProfile, reason: str) -> MockNode | Unusable:
         """What the profile makes of the node; or what is wrong with it."""
-        # Most nodes have no profile, and do without what makes devices of one.
-        from fake_dra_driver.driver.profile.rendering import ProfileError
-
-        try:
-            # A node with hundreds of devices takes a while, in which the kubelet wants answers.
-            return await asyncio.to_thread(self._render, profile, reason)
-        except ProfileError as error:
-            return _listed(error)
-        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-            # The checks have left something out. That must not end a plugin whose pods run.
-            log.exception("DeviceProfile cannot be rendered", profile=profile.metadata.name)
-            return f"{type(error).__name__}: {error}"
-
-    def _render(self, profile: DeviceProfile, reason: str) -> MockNode:
-        """Raises ProfileError, also for what would keep claims from being prepared."""
-        from fake_dra_driver.driver.profile.checking import profile_problems
-        from fake_dra_driver.driver.profile.rendering import ProfileError, ProfileRenderer
-
-        state = _state_of(profile)
-        if self._renderer is None or self._renderer[0] != state:
-            if problems := profile_problems(profile):
-                raise ProfileError(problems)
-            self._renderer = (state, ProfileRenderer(profile))
-        return self._renderer[1].render(self._node.current.node, self._labels.current(), reason)
+        renderer = await self._describer.renderer(profile)
+        if isinstance(renderer, Unusable):
+            return renderer
+        return await self._describer.describe(renderer, self._node.current.node, self._labels.current(), reason)
 
     async def _keep(self, profile: DeviceProfile | None) -> None:
         """Keeps what is in force for the next process; None: what the settings say."""
@@ -197,7 +173,7 @@ class LiveProfiles(Reconciler):
         """Leaves the node as it is; as it was before the plugin was started, where this is its first look."""
         if last is not None:
             found = await self._described(last, "it was in force before the plugin was started")
-            if not isinstance(found, str):
+            if not isinstance(found, Unusable):
                 self._take(found)
         self._is_known = True
         problem = f"DeviceProfile {name} cannot be used on this node: {problem}; the node keeps the devices that it had"
@@ -217,8 +193,3 @@ def _is_news(change: Change[DeviceProfile]) -> bool:
     """Whether it is about more than the status, which the controller writes for each node that comes or goes."""
     before, after = change.old, change.new
     return before is None or after is None or _state_of(before) != _state_of(after)
-
-
-def _listed(error: "ProfileError") -> str:
-    more = len(error.problems) - _MAX_LISTED
-    return "; ".join(map(str, error.problems[:_MAX_LISTED])) + (f"; and {more} more" if more > 0 else "")

@@ -4,9 +4,8 @@ The controller works without them: after an upgrade by helm, which leaves CRDs a
 kinds. So they are asked for while the program runs, again and again until they can be read, and only then watched.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from loguru import logger
 from typing_extensions import override
@@ -14,21 +13,16 @@ from typing_extensions import override
 from fake_dra_driver.api.devicefault import DeviceFault
 from fake_dra_driver.api.deviceprofile import DeviceProfile
 from fake_dra_driver.api.kube.core import Node
-from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.driver.live.describer import NodeDescriber, Unusable
 from fake_dra_driver.driver.live.readablekind import LOOK_AGAIN_SECONDS, why_unreadable
 from fake_dra_driver.driver.profile.mocknode import MockNode
 from fake_dra_driver.driver.profile.selection import ChosenProfile, choose_profile
 from fake_dra_driver.runtime import Cache, Change, Client, Controller, Informer, Reconciler, Request, Result, RetryError
 
-if TYPE_CHECKING:
-    from fake_dra_driver.driver.profile.rendering import ProfileRenderer
-
 __all__ = ["CatalogOpener", "MockCatalog"]
 
 _OPENING: Final = NamespacedName("", "catalog")
-
-_MAX_MADE: Final = 64
-"""Of how many nodes is kept what they have: those with claims that wait are asked about again and again."""
 
 log = logger.bind(component="catalog")
 
@@ -54,13 +48,10 @@ class MockCatalog:
         self._profiles: Informer[DeviceProfile] | None = None
         self._faults: Informer[DeviceFault] | None = None
         self._nodes: Informer[Node] | None = None
+        self.describer = NodeDescriber()
         self._choices: dict[str, ChosenProfile] | None = None
-        """By node, as far as they have been asked for; None: something has changed."""
-        self._renderers: dict[tuple[UID, int], ProfileRenderer] = {}
-        self._made: dict[str, tuple[tuple[tuple[UID, int], Mapping[str, str], str], MockNode | None]] = {}
-        """By node, the one that was asked for last behind the others: what it has, and what that was made of."""
-        self._problems: dict[tuple[UID, int], Sequence[str]] = {}
-        """What is wrong on any node, by version of the profile."""
+        """By node; None: another profile may be for any of them."""
+        self._on_open: list[Callable[[], None]] = []
         self._on_profiles: list[Callable[[], None]] = []
         self._on_faults: list[Callable[[], None]] = []
 
@@ -76,7 +67,7 @@ class MockCatalog:
 
     @property
     def nodes(self) -> Informer[Node]:
-        """With their labels, and nothing else. Raises RetryError as long as they are not read."""
+        """With their metadata, and nothing else. Raises RetryError as long as they are not read."""
         return _opened(self._nodes, self._is_open)
 
     def readable_profiles(self) -> Sequence[DeviceProfile]:
@@ -93,6 +84,15 @@ class MockCatalog:
         self._on_profiles.append(profiles_changed)
         self._on_faults.append(faults_changed)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether they are read."""
+        return self._is_open
+
+    def when_open(self, opened: Callable[[], None]) -> None:
+        """``opened`` is called once all is read. Its own subscriptions are told of a change after the catalog."""
+        self._on_open.append(opened)
+
     async def open(self) -> str:
         """Why they cannot be read, and what to do about it; empty: they are read from now on.
 
@@ -105,14 +105,15 @@ class MockCatalog:
                 return why
         self._profiles = self._cache.informer(DeviceProfile)
         self._faults = self._cache.informer(DeviceFault)
-        self._nodes = self._cache.informer(Node, metadata_only=True, transform=_labels_alone)
+        self._nodes = self._cache.informer(Node, metadata_only=True)
         for informer in (self._profiles, self._faults, self._nodes):
             await informer.wait_for_sync()
         self._is_open = True
         # Each is told of all that is there as well.
-        self._profiles.subscribe(lambda change: self._profiles_changed() if _has_other_spec(change) else None)
-        self._faults.subscribe(lambda _: self._faults_changed())
-        self._nodes.subscribe(lambda change: self._profiles_changed() if _has_other_labels(change) else None)
+        self._profiles.subscribe(self._see_profile)
+        self._faults.subscribe(lambda _: self._tell(self._on_faults))
+        self._nodes.subscribe(self._see_node)
+        self._tell(self._on_open)
         return ""
 
     def choose(self, node: str) -> ChosenProfile:
@@ -122,11 +123,7 @@ class MockCatalog:
     def choices(self) -> Mapping[str, ChosenProfile]:
         """The same for all nodes, by name."""
         if self._choices is None:
-            profiles = self.profiles.list()
-            self._choices = {
-                node.metadata.name: choose_profile(profiles, self.driver, node.metadata.labels)
-                for node in self.nodes.list()
-            }
+            self._choices = {node.metadata.name: self._chosen(node) for node in self.nodes.list()}
         return self._choices
 
     def labels_of(self, node: str) -> Mapping[str, str]:
@@ -139,34 +136,17 @@ class MockCatalog:
         chosen = self.choose(node)
         if chosen.profile is None:
             return None
-        # Only where there is a profile: its templates take memory.
-        from fake_dra_driver.driver.profile.rendering import ProfileError
-
-        labels = self.labels_of(node)
-        key = (_version_of(chosen.profile), labels, chosen.reason)
-        made = self._made.pop(node, None)
-        if made is None or made[0] != key:
-            try:
-                render = self._renderer(chosen.profile).render
-                made = (key, await asyncio.to_thread(render, node, labels, chosen.reason))
-            except ProfileError:
-                made = (key, None)
-            for oldest in list(self._made)[: len(self._made) - _MAX_MADE + 1]:
-                del self._made[oldest]
-        self._made[node] = made
-        return made[1]
+        renderer = await self.describer.renderer(chosen.profile)
+        if isinstance(renderer, Unusable):
+            return None
+        found = await self.describer.describe(renderer, node, self.labels_of(node), chosen.reason)
+        return None if isinstance(found, Unusable) else found
 
     async def problems_of(self, profile: DeviceProfile) -> Sequence[str]:
         """What is wrong with a profile, on any node or on the first by name of those that it describes."""
-        from fake_dra_driver.driver.profile.checking import profile_problems
-        from fake_dra_driver.driver.profile.rendering import ProfileError
-
-        key = _version_of(profile)
-        if key not in self._problems:
-            # A profile of hundreds of devices takes a while, in which the lease has to be renewed.
-            self._problems[key] = tuple(map(str, await asyncio.to_thread(profile_problems, profile)))
-        if problems := self._problems.get(key):
-            return problems
+        renderer = await self.describer.renderer(profile)
+        if isinstance(renderer, Unusable):
+            return renderer.problems
         described = (
             node
             for node, chosen in self.choices().items()
@@ -175,32 +155,31 @@ class MockCatalog:
         node = min(described, default=None)
         if node is None:
             return ()
-        try:
-            await asyncio.to_thread(self._renderer(profile).render, node, self.labels_of(node))
-        except ProfileError as error:
-            return [f"on {node}: {problem}" for problem in error.problems]
-        return ()
+        found = await self.describer.describe(renderer, node, self.labels_of(node), self.choose(node).reason)
+        return [f"on {node}: {problem}" for problem in found.problems] if isinstance(found, Unusable) else ()
 
-    def _renderer(self, profile: DeviceProfile) -> "ProfileRenderer":
-        """Raises ProfileError."""
-        from fake_dra_driver.driver.profile.rendering import ProfileRenderer
+    def _chosen(self, node: Node) -> ChosenProfile:
+        return choose_profile(self.profiles.list(), self.driver, node.metadata.labels)
 
-        key = _version_of(profile)
-        if key not in self._renderers:
-            self._renderers[key] = ProfileRenderer(profile)
-        return self._renderers[key]
-
-    def _profiles_changed(self) -> None:
+    def _see_profile(self, change: Change[DeviceProfile]) -> None:
+        if not _has_other_spec(change):
+            return
         self._choices = None
-        known = {_version_of(profile) for profile in self.profiles.list()}
-        for gone in (self._renderers.keys() | self._problems.keys()) - known:
-            self._renderers.pop(gone, None)
-            self._problems.pop(gone, None)
-        for tell in self._on_profiles:
-            tell()
+        self.describer.forget_others({profile.uid for profile in self.profiles.list()})
+        self._tell(self._on_profiles)
 
-    def _faults_changed(self) -> None:
-        for tell in self._on_faults:
+    def _see_node(self, change: Change[Node]) -> None:
+        if not _has_other_labels(change):
+            return
+        # Of thousands of nodes that come one after the other, each is looked at once.
+        if self._choices is not None and change.new is not None:
+            self._choices[change.key.name] = self._chosen(change.new)
+        elif self._choices is not None:
+            self._choices.pop(change.key.name, None)
+        self._tell(self._on_profiles)
+
+    def _tell(self, subscribers: Sequence[Callable[[], None]]) -> None:
+        for tell in subscribers:
             tell()
 
 
@@ -231,22 +210,10 @@ class CatalogOpener(Reconciler):
         return Result(requeue_after=LOOK_AGAIN_SECONDS)
 
 
-def _version_of(profile: DeviceProfile) -> tuple[UID, int]:
-    """What compiled templates, and what is wrong with them, are kept by."""
-    return profile.uid, profile.metadata.generation
-
-
 def _opened(informer: Informer[K] | None, is_open: bool) -> Informer[K]:
     if informer is None or not is_open:
         raise RetryError("DeviceProfiles and DeviceFaults have not been read yet")
     return informer
-
-
-def _labels_alone(raw: dict[str, Any]) -> dict[str, Any]:
-    """A node's identity and labels: a cluster has many nodes, with much in them that does not matter here."""
-    metadata = raw.get("metadata", {})
-    names = ("name", "uid", "resourceVersion", "labels")
-    return {"metadata": {name: metadata[name] for name in names if name in metadata}}
 
 
 def _has_other_spec(change: Change[DeviceProfile]) -> bool:

@@ -74,6 +74,11 @@ class ProfileRenderer:
         self._fields_change = any(group.fields_change for group in self._groups)
 
     @property
+    def name(self) -> str:
+        """Of the profile."""
+        return self._profile.metadata.name
+
+    @property
     def reads_labels(self) -> bool:
         """Whether the labels of a node make a difference."""
         return _read_labels(self._sets) or any(group.reads_labels for group in self._groups)
