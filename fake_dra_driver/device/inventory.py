@@ -11,11 +11,16 @@ from typing import Final
 
 from fake_dra_driver.device.gorand import hash31, random_bytes
 
-__all__ = ["DEVICE_TYPE", "Device", "make_inventory", "make_uuids"]
+__all__ = ["DEFAULT_COUNT", "DEFAULT_MODELS", "DEVICE_TYPE", "Device", "make_inventory", "make_uuids"]
 
 DEVICE_TYPE: Final = "fake"
 PREFIX: Final = "FAKE-"
 _UUID_BYTES: Final = 16
+
+
+DEFAULT_COUNT: Final = 8
+DEFAULT_MODELS: Final = ("LATEST-FAKE-MODEL",)
+"""Of the devices of a node, where nothing else is said: those of the quickstart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
@@ -65,6 +66,15 @@ class FaultEffects:
     """Whether the node's ResourceSlices are to be gone."""
     deregistered: bool = False
     """Whether the plugin is to be unknown to its kubelet."""
+
+    @property
+    def digest(self) -> bytes:
+        """The same for the same effects, and next to impossible for others; empty where nothing is wrong."""
+        if self == NO_FAULTS:
+            return b""
+        by_device = (self.health, self.taints, self.prepare, self.unprepare, self.binding)
+        said = [sorted(each.items(), key=lambda item: item[0]) for each in by_device]
+        return sha256(repr((said, sorted(self.vanished), self.slices_lost, self.deregistered)).encode()).digest()
 
 
 NO_FAULTS: Final = FaultEffects()

@@ -16,7 +16,7 @@ from fake_dra_driver.driver.fault.target import Place, find_devices, is_about_no
 if TYPE_CHECKING:
     from fake_dra_driver.api.resource import v1
 
-__all__ = ["Evaluation", "FaultHit", "effects_of", "end_of"]
+__all__ = ["Evaluation", "FaultHit", "effects_of", "end_of", "is_about"]
 
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """For an object that no API server has seen."""
@@ -58,7 +58,7 @@ def effects_of(faults: Iterable[DeviceFault], place: Place, now: datetime) -> Ev
     hits: dict[str, FaultHit] = {}
     changes: list[datetime] = []
     for fault in sorted(faults, key=lambda each: (_start_of(each), each.metadata.name)):
-        if not _is_about(fault, place) or _has_ended(fault, now):
+        if not is_about(fault, place.driver, place.node.node, place.labels) or _has_ended(fault, now):
             continue
         if (end := end_of(fault)) is not None:
             changes.append(end)
@@ -73,12 +73,13 @@ def end_of(fault: DeviceFault) -> datetime | None:
     return None if fault.spec.duration is None else _start_of(fault) + duration_of(fault.spec.duration)
 
 
+def is_about(fault: DeviceFault, driver: str, node: str, labels: Mapping[str, str]) -> bool:
+    """Whether a fault may hit devices of a driver's node."""
+    return fault.spec.driver_name == driver and not fault.is_deleting and is_about_node(fault.spec.target, node, labels)
+
+
 def _start_of(fault: DeviceFault) -> datetime:
     return fault.metadata.creation_timestamp or _LONG_AGO
-
-
-def _is_about(fault: DeviceFault, place: Place) -> bool:
-    return fault.spec.driver_name == place.driver and not fault.is_deleting and is_about_node(fault.spec.target, place)
 
 
 def _has_ended(fault: DeviceFault, now: datetime) -> bool:

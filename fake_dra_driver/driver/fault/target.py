@@ -44,11 +44,9 @@ class Found:
     """Why devices are left out that may have been meant, for people."""
 
 
-def is_about_node(target: FaultTarget, place: Place) -> bool:
-    """Whether the node is one of those that are meant."""
-    return _is_like(place.node.node, target.nodes) and (
-        target.node_selector is None or target.node_selector.matches(place.labels)
-    )
+def is_about_node(target: FaultTarget, node: str, labels: Mapping[str, str]) -> bool:
+    """Whether the node of that name, with these labels, is one of those that are meant."""
+    return _is_like(node, target.nodes) and (target.node_selector is None or target.node_selector.matches(labels))
 
 
 def find_devices(target: FaultTarget, place: Place) -> Found:

@@ -19,7 +19,7 @@ from fake_dra_driver.driver.profile.mocknode import MockNode
 if TYPE_CHECKING:
     from fake_dra_driver.driver.profile.rendering import ProfileRenderer
 
-__all__ = ["NodeDescriber", "Unusable"]
+__all__ = ["NodeDescriber", "Unusable", "refusal"]
 
 _MAX_KEPT: Final = 32
 """Of how many nodes is kept what they have."""
@@ -52,6 +52,11 @@ class _Made:
     labels: Mapping[str, str]
     reason: str
     found: MockNode | Unusable
+
+
+def refusal(profile: str, problem: Unusable | str) -> str:
+    """What a node's NodeAllocationState says of a profile that is for it and not in force."""
+    return f"DeviceProfile {profile} cannot be used on this node: {problem}; the node keeps the devices that it had"
 
 
 class NodeDescriber:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from fake_dra_driver.api.fake import DRIVER_ANNOTATION, DRIVER_NAME, PROFILE_ANNOTATION, PROFILE_PROBLEM_ANNOTATION
 from fake_dra_driver.dra import Reason
 from fake_dra_driver.dra.program import LiveDevices, NodeAccess
+from fake_dra_driver.driver.live.annotations import profile_annotations
 from fake_dra_driver.driver.live.failurecounts import FailureCounts
 from fake_dra_driver.driver.live.faults import LiveFaults
 from fake_dra_driver.driver.live.lastgood import LastGoodProfile
@@ -71,10 +71,5 @@ class MockDevices(LiveDevices):
         return None
 
     def annotations(self) -> Mapping[str, str]:
-        """What the node's NodeAllocationState says of its driver and its profile, where they are not the default."""
-        profile = self._node.current.profile
-        return {
-            DRIVER_ANNOTATION: self._driver if self._driver != DRIVER_NAME else "",
-            PROFILE_ANNOTATION: f"{profile.name}: {profile.reason}" if profile.name else "",
-            PROFILE_PROBLEM_ANNOTATION: self._profiles.problem,
-        }
+        """What the node's NodeAllocationState says of its driver and its profile."""
+        return profile_annotations(self._driver, self._node.current.profile, self._profiles.problem)

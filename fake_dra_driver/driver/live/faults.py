@@ -27,10 +27,10 @@ from fake_dra_driver.driver.live.faultstatus import FaultStatusWriter, own_entry
 from fake_dra_driver.driver.live.livenode import LiveNode
 from fake_dra_driver.driver.live.nodelabels import NodeLabels
 from fake_dra_driver.driver.live.readablekind import LOOK_AGAIN_SECONDS, why_unreadable
+from fake_dra_driver.driver.live.specchange import has_other_spec
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.reason import DEVICES_FAULTED, DEVICES_HEALED, FAULT_UNUSABLE, FAULTS_UNREADABLE
 from fake_dra_driver.runtime import (
-    Change,
     Controller,
     Informer,
     Reconciler,
@@ -133,7 +133,7 @@ class LiveFaults(Reconciler):
         for controller in (self._controller, self._status.controller):
             controller.use_metrics(access.metrics)
         await self._evaluate(faults)
-        self._controller.watch(faults, lambda _change: [self._request], _is_asked_differently)
+        self._controller.watch(faults, lambda _change: [self._request], has_other_spec)
         self._node.subscribe(self._look)
         self._labels.subscribe(self._look)
         return ""
@@ -211,12 +211,6 @@ class LiveFaults(Reconciler):
             elif is_now.does_something and (was.devices, was.whole_node) != (is_now.devices, is_now.whole_node):
                 log.info("Devices faulted", fault=name, devices=len(is_now.devices))
                 self._node.tell(DEVICES_FAULTED, f"DeviceFault {name} hits {_shown(is_now)}")
-
-
-def _is_asked_differently(change: Change[DeviceFault]) -> bool:
-    """Whether more of a fault has changed than its status."""
-    old, new = change.old, change.new
-    return old is None or new is None or old.metadata.generation != new.metadata.generation
 
 
 def _shown(hit: FaultHit) -> str:

@@ -8,7 +8,8 @@ from typing import Any, Final
 from loguru import logger
 from typing_extensions import override
 
-from fake_dra_driver.api.devicefault import MAX_LISTED_DEVICES, DeviceFault, FaultOnNode
+from fake_dra_driver.api.devicefault import DeviceFault, FaultOnNode
+from fake_dra_driver.driver.fault.entry import entry_of
 from fake_dra_driver.driver.fault.evaluation import FaultHit
 from fake_dra_driver.driver.live.failurecounts import FailureCounts
 from fake_dra_driver.runtime import (
@@ -30,7 +31,6 @@ _DELAY_SECONDS: Final = 0.2
 """Before an entry is written, so that what changes at once is one write."""
 _PAUSE_SECONDS: Final = 10.0
 """Before the entry of a fault is written again whose devices fail at random: there may be many, on many nodes."""
-_MAX_MESSAGE: Final = 1024
 
 log = logger.bind(component="devicefaults")
 
@@ -113,21 +113,9 @@ class FaultStatusWriter(Reconciler):
         return Result()
 
     async def _entry(self, fault: DeviceFault, before: FaultOnNode | None) -> FaultOnNode:
-        hit = self._hits.get(fault.metadata.name, FaultHit())
-        since: datetime | None = None
-        if hit.does_something:
-            since = before.since if before is not None and before.since is not None else _whole(self._now())
         counts = await self._counts.read() if _counts_calls(fault) else {}
-        fields = {
-            "node": self._node,
-            "devices": hit.devices[:MAX_LISTED_DEVICES],
-            "device_count": len(hit.devices),
-            "since": since,
-            "times": sum(counts.get(fault.uid, {}).values()),
-            "message": hit.problem[:_MAX_MESSAGE],
-            "observed_generation": fault.metadata.generation,
-        }
-        return FaultOnNode(**{name: value for name, value in fields.items() if value})
+        hit = self._hits.get(fault.metadata.name, FaultHit())
+        return entry_of(fault, self._node, hit, before, self._now(), times=sum(counts.get(fault.uid, {}).values()))
 
 
 def own_entry(node: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -146,8 +134,3 @@ def own_entry(node: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
 def _counts_calls(fault: DeviceFault) -> bool:
     effects = fault.spec.effects
     return any(call is not None and call.fail is not None for call in (effects.prepare, effects.unprepare))
-
-
-def _whole(time: datetime) -> datetime:
-    """As the API has times: in whole seconds."""
-    return time.replace(microsecond=0)

@@ -13,16 +13,17 @@ from typing_extensions import override
 
 from fake_dra_driver.api.deviceprofile import DeviceProfile
 from fake_dra_driver.dra.program import NodeAccess
-from fake_dra_driver.driver.live.describer import NodeDescriber, Unusable
+from fake_dra_driver.driver.live.describer import NodeDescriber, Unusable, refusal
 from fake_dra_driver.driver.live.lastgood import LastGoodProfile
 from fake_dra_driver.driver.live.livenode import LiveNode
 from fake_dra_driver.driver.live.nodelabels import NodeLabels
 from fake_dra_driver.driver.live.readablekind import LOOK_AGAIN_SECONDS, why_unreadable
+from fake_dra_driver.driver.live.specchange import has_other_spec
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.profile.mocknode import MockNode
 from fake_dra_driver.driver.profile.selection import choose_profile
 from fake_dra_driver.driver.reason import PROFILE_IN_FORCE, PROFILE_REFUSED, PROFILES_UNREADABLE
-from fake_dra_driver.runtime import Change, Controller, Informer, Reconciler, Request, Result, RuntimeLayerError
+from fake_dra_driver.runtime import Controller, Informer, Reconciler, Request, Result, RuntimeLayerError
 
 __all__ = ["LiveProfiles"]
 
@@ -108,7 +109,7 @@ class LiveProfiles(Reconciler):
         await self._look(profiles)
         self._profiles = profiles
         self._controller.use_metrics(access.metrics)
-        self._controller.watch(profiles, lambda change: [self._request] if _is_news(change) else [])
+        self._controller.watch(profiles, lambda _change: [self._request], has_other_spec)
         self._labels.subscribe(lambda: self._controller.enqueue(self._request))
         return ""
 
@@ -128,7 +129,7 @@ class LiveProfiles(Reconciler):
         self._describer.forget_others({chosen.profile.uid})
         found = await self._described(chosen.profile, chosen.reason)
         if isinstance(found, Unusable):
-            await self._refuse(chosen.profile.metadata.name, str(found), last)
+            await self._refuse(chosen.profile.metadata.name, found, last)
         else:
             await self._keep(chosen.profile)
             self._take(found)
@@ -169,14 +170,14 @@ class LiveProfiles(Reconciler):
             message = f"DeviceProfile {before} is not for this node any more, which has the devices of the settings"
         self._node.tell(PROFILE_IN_FORCE, message)
 
-    async def _refuse(self, name: str, problem: str, last: DeviceProfile | None) -> None:
+    async def _refuse(self, name: str, why: Unusable | str, last: DeviceProfile | None) -> None:
         """Leaves the node as it is; as it was before the plugin was started, where this is its first look."""
         if last is not None:
             found = await self._described(last, "it was in force before the plugin was started")
             if not isinstance(found, Unusable):
                 self._take(found)
         self._is_known = True
-        problem = f"DeviceProfile {name} cannot be used on this node: {problem}; the node keeps the devices that it had"
+        problem = refusal(name, why)
         if problem == self._problem:
             return
         self._problem = problem
@@ -187,9 +188,3 @@ class LiveProfiles(Reconciler):
 
 def _state_of(profile: DeviceProfile) -> _State:
     return (profile.uid, profile.metadata.generation or 0)
-
-
-def _is_news(change: Change[DeviceProfile]) -> bool:
-    """Whether it is about more than the status, which the controller writes for each node that comes or goes."""
-    before, after = change.old, change.new
-    return before is None or after is None or _state_of(before) != _state_of(after)

@@ -16,6 +16,7 @@ from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.driver.live.describer import NodeDescriber, Unusable
 from fake_dra_driver.driver.live.readablekind import LOOK_AGAIN_SECONDS, why_unreadable
+from fake_dra_driver.driver.live.specchange import has_other_spec
 from fake_dra_driver.driver.profile.mocknode import MockNode
 from fake_dra_driver.driver.profile.selection import ChosenProfile, choose_profile
 from fake_dra_driver.runtime import Cache, Change, Client, Controller, Informer, Reconciler, Request, Result, RetryError
@@ -116,6 +117,10 @@ class MockCatalog:
         self._tell(self._on_open)
         return ""
 
+    def why_refused(self, profile: str) -> str:
+        """Why a profile of that name is there and cannot be read; empty where it can, or is not there."""
+        return next((str(error) for error in self.profiles.invalid() if error.key.name == profile), "")
+
     def choose(self, node: str) -> ChosenProfile:
         """Which profile describes a node. Raises RetryError as long as they are not read."""
         return self.choices().get(node) or ChosenProfile(None, "there is no such node")
@@ -130,6 +135,10 @@ class MockCatalog:
         """Labels of a node; none where there is no such node."""
         found = self.nodes.get(NamespacedName("", node))
         return {} if found is None else found.metadata.labels
+
+    def has_node(self, node: str) -> bool:
+        """Whether there is such a Node."""
+        return self.nodes.get(NamespacedName("", node)) is not None
 
     async def mock_node(self, node: str) -> MockNode | None:
         """What a node has by its profile; None: it has none, or one that cannot be used."""
@@ -162,7 +171,7 @@ class MockCatalog:
         return choose_profile(self.profiles.list(), self.driver, node.metadata.labels)
 
     def _see_profile(self, change: Change[DeviceProfile]) -> None:
-        if not _has_other_spec(change):
+        if not has_other_spec(change):
             return
         self._choices = None
         self.describer.forget_others({profile.uid for profile in self.profiles.list()})
@@ -214,12 +223,6 @@ def _opened(informer: Informer[K] | None, is_open: bool) -> Informer[K]:
     if informer is None or not is_open:
         raise RetryError("DeviceProfiles and DeviceFaults have not been read yet")
     return informer
-
-
-def _has_other_spec(change: Change[DeviceProfile]) -> bool:
-    if change.old is None or change.new is None:
-        return True
-    return change.old.metadata.generation != change.new.metadata.generation or change.old.uid != change.new.uid
 
 
 def _has_other_labels(change: Change[Node]) -> bool:

@@ -4,7 +4,7 @@ What it does on a node, the node's plugin says, in an entry of its own. Here tha
 ``Active``, which is the only one to tell of a fault that means no device at all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -40,6 +40,7 @@ class FaultStatusReconciler(Reconciler):
         nodes: what is known of the driver's nodes.
         writer: writes the status.
         now: the wall clock.
+        entries_beside: what a fault does on nodes without a plugin, by node; its status may not have room for all.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class FaultStatusReconciler(Reconciler):
         nodes: Callable[[], Sequence[KnownNode]],
         writer: StatusWriter,
         now: Callable[[], datetime],
+        entries_beside: Callable[[DeviceFault], Mapping[str, FaultOnNode]] = lambda _fault: {},
     ) -> None:
         self._catalog = catalog
         self._nodes = nodes
         self._writer = writer
         self._now = now
+        self._entries_beside = entries_beside
 
     @override
     async def reconcile(self, request: Request) -> Result:
@@ -62,7 +65,8 @@ class FaultStatusReconciler(Reconciler):
         now, generation = self._now(), fault.metadata.generation
         before = fault.status or DeviceFaultStatus()
         conditions = Conditions(before.conditions, generation, now)
-        again = self._state(fault, before.nodes, conditions, now)
+        entries = {**{entry.node: entry for entry in before.nodes}, **self._entries_beside(fault)}
+        again = self._state(fault, [entries[node] for node in sorted(entries)], conditions, now)
         if conditions.changed or before.observed_generation != generation:
             await self._writer.write(fault, {"observedGeneration": generation}, conditions)
             (active,) = conditions.found

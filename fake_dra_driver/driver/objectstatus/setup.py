@@ -1,9 +1,10 @@
 """The controllers that look after DeviceProfiles and DeviceFaults, put together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from fake_dra_driver.api.devicefault import DeviceFault, FaultOnNode
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.driver.objectstatus.catalog import CatalogOpener, MockCatalog
 from fake_dra_driver.driver.objectstatus.faultstatus import FaultStatusReconciler
@@ -39,11 +40,19 @@ class ObjectStatus:
         writer = StatusWriter(client, f"{driver}-controller")
         opener = CatalogOpener(self.catalog)
         self._profiles = Controller("deviceprofile", ProfileStatusReconciler(self.catalog, writer, now))
-        self._faults = Controller("devicefault", FaultStatusReconciler(self.catalog, self._known_nodes, writer, now))
+        self._entries_beside: Callable[[DeviceFault], Mapping[str, FaultOnNode]] = lambda _fault: {}
+        faults = FaultStatusReconciler(
+            self.catalog, self._known_nodes, writer, now, lambda fault: self._entries_beside(fault)
+        )
+        self._faults = Controller("devicefault", faults)
         self.catalog.subscribe(self._judge_profiles, self._judge_faults)
         opener.start()
         self.controllers: Sequence[Controller] = (opener.controller, self._profiles, self._faults)
         """All of them."""
+
+    def count_beside(self, entries_of: Callable[[DeviceFault], Mapping[str, FaultOnNode]]) -> None:
+        """What a fault does on nodes without a plugin, by node, counts as well."""
+        self._entries_beside = entries_of
 
     def _judge_profiles(self) -> None:
         for profile in self.catalog.profiles.list():

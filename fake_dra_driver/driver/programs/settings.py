@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from fake_dra_driver.api.fake import DRIVER_NAME, MAX_DEVICES_PER_NODE, MODEL_PATTERN
+from fake_dra_driver.device.inventory import DEFAULT_COUNT, DEFAULT_MODELS
 from fake_dra_driver.dra import program as of_any_driver
 from fake_dra_driver.driver.commandline import OfThisDriver
 from fake_dra_driver.driver.simulated.selector import SimulatedNodes, parse_selector
@@ -75,9 +76,9 @@ class ControllerSettings(OfThisDriver, _SimulatedNodes, of_any_driver.Controller
 
 
 class _Devices(Settings):
-    device_count: Annotated[int, Flag(metavar="N")] = Field(default=8, ge=0, le=MAX_DEVICES_PER_NODE)
+    device_count: Annotated[int, Flag(metavar="N")] = Field(default=DEFAULT_COUNT, ge=0, le=MAX_DEVICES_PER_NODE)
     """Number of devices that the node has."""
-    device_models: Annotated[Models, Flag(metavar="MODEL[,MODEL...]")] = ("LATEST-FAKE-MODEL",)
+    device_models: Annotated[Models, Flag(metavar="MODEL[,MODEL...]")] = DEFAULT_MODELS
     """Models of the devices: the first device has the first model, and so on; after the last comes the first again."""
 
 

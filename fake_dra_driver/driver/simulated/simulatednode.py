@@ -1,7 +1,7 @@
 """A node without a kubelet plugin, as those see it who publish what it has."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.device.inventory import Device
@@ -27,6 +27,8 @@ class SimulatedNode:
     """What is wrong with the devices, as the mode of DRA has it."""
     problem: str = ""
     """Why the profile that is for the node is not in force; empty where it is."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """What the node's NodeAllocationState says of its driver and its profile; an empty text removes one."""
 
     @property
     def present(self) -> MockNode | None:

@@ -38,7 +38,7 @@ def found(where: Place, **fields: Any) -> Sequence[str]:
     ],
 )
 def test_nodes_are_meant_by_name_and_labels(fields: Mapping[str, Any], *, is_meant: bool) -> None:
-    assert is_about_node(target(**fields), place(labels={"rack": "a"})) is is_meant
+    assert is_about_node(target(**fields), place().node.node, {"rack": "a"}) is is_meant
 
 
 @pytest.mark.parametrize(
