@@ -36,12 +36,19 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.node.deviceerror import DeviceMissingError
     from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
     from fake_dra_driver.dra.node.durablefile import DurableFile
+    from fake_dra_driver.dra.node.events import ClaimEvents
     from fake_dra_driver.dra.node.folderlock import FolderLock
     from fake_dra_driver.dra.node.health import DeviceHealth, Health, HealthReports
     from fake_dra_driver.dra.node.interface import CLASSIC, KUBELETS, STRUCTURED, KubeletInterface
     from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
     from fake_dra_driver.dra.node.pluginsockets import PluginSockets
-    from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedDevice, RequestResult
+    from fake_dra_driver.dra.node.prepared import (
+        PreparedClaim,
+        PreparedDevice,
+        RequestResult,
+        disputed_devices,
+        find_holder,
+    )
     from fake_dra_driver.dra.node.preparedmodel import (
         ADMIN_ACCESS,
         COMMON_DEVICE,
@@ -69,6 +76,7 @@ __all__ = [
     "CallObserver",
     "Capacity",
     "CdiNames",
+    "ClaimEvents",
     "ClaimFile",
     "ClassicClaim",
     "ContainerEdits",
@@ -109,6 +117,8 @@ __all__ = [
     "Version",
     "claim_file_path",
     "command_line_of",
+    "disputed_devices",
+    "find_holder",
     "problems_of",
     "project_of",
     "run_driver",
@@ -143,6 +153,7 @@ _MODULES: Final = {
     "ReadyDevice": "node.driver",
     "DurableFile": "node.durablefile",
     "FolderLock": "node.folderlock",
+    "ClaimEvents": "node.events",
     "DeviceHealth": "node.health",
     "Health": "node.health",
     "HealthReports": "node.health",
@@ -155,6 +166,8 @@ _MODULES: Final = {
     "PreparedClaim": "node.prepared",
     "PreparedDevice": "node.prepared",
     "RequestResult": "node.prepared",
+    "disputed_devices": "node.prepared",
+    "find_holder": "node.prepared",
     "ADMIN_ACCESS": "node.preparedmodel",
     "COMMON_DEVICE": "node.preparedmodel",
     "CdiNames": "node.preparedmodel",

@@ -13,6 +13,7 @@ __all__ = [
     "PROFILES_UNREADABLE",
     "PROFILE_IN_FORCE",
     "PROFILE_REFUSED",
+    "SIMULATED_NODE_SERVED",
 ]
 
 BINDING_FAILED = Reason(
@@ -91,6 +92,17 @@ DEVICE_GONE = Reason(
     "Nothing, if that was to be tested. The claim keeps the device until its pods end, and no other claim gets it.",
 )
 
+SIMULATED_NODE_SERVED = Reason(
+    "SimulatedNodeServed",
+    "notice",
+    "Warning",
+    "NodeAllocationState",
+    "The controller's settings say that the node is to be simulated, and a kubelet plugin serves it, or has done so "
+    "until it was killed. The controller leaves the node alone.",
+    "Where no plugin runs, delete the NodeAllocationState; where one is to run, take away from the Node what the "
+    "selector of simulated nodes matches.",
+)
+
 MOCK_REASONS: tuple[Reason, ...] = (
     BINDING_FAILED,
     DEVICES_FAULTED,
@@ -101,5 +113,6 @@ MOCK_REASONS: tuple[Reason, ...] = (
     PROFILE_REFUSED,
     PROFILES_UNREADABLE,
     DEVICE_GONE,
+    SIMULATED_NODE_SERVED,
 )
 """Beside those of any driver."""

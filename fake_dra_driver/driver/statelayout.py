@@ -13,6 +13,7 @@ from fake_dra_driver.api.fake import (
     LEDGER_REVISION_ANNOTATION,
     MAX_SPLIT,
     MODELS_ANNOTATION,
+    SIMULATED_LABEL,
     AllocatableDevice,
     AllocatedDevices,
     FakeDevice,
@@ -42,6 +43,7 @@ class FakeStateLayout(NodeStateLayout[NodeAllocationState, Device, AllocatedDevi
     allocated_annotation = ALLOCATED_ANNOTATION
     models_annotation = MODELS_ANNOTATION
     abandoned_annotation = ABANDONED_ANNOTATION
+    simulated_label = SIMULATED_LABEL
 
     @override
     def make(self, metadata: ObjectMeta, status: str) -> NodeAllocationState:

@@ -15,6 +15,7 @@ __all__ = [
     "Operation",
     "add",
     "annotate",
+    "label",
     "pointer",
     "remove",
     "replace",
@@ -69,7 +70,17 @@ def annotate(before: Mapping[str, str], wanted: Mapping[str, str], *, tested: Co
         wanted: the annotations to set; the others stay as they are.
         tested: the patch is refused when one of these no longer has the value that it has in ``before``.
     """
-    path = pointer("metadata", "annotations")
+    return _set_in(pointer("metadata", "annotations"), before, wanted, tested)
+
+
+def label(before: Mapping[str, str], wanted: Mapping[str, str], *, tested: Collection[str] = ()) -> list[Operation]:
+    """Sets labels, as ``annotate`` does annotations."""
+    return _set_in(pointer("metadata", "labels"), before, wanted, tested)
+
+
+def _set_in(
+    path: str, before: Mapping[str, str], wanted: Mapping[str, str], tested: Collection[str]
+) -> list[Operation]:
     if not before:
         return [test(path, None), add(path, dict(wanted))]
     return [

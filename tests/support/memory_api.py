@@ -126,6 +126,38 @@ class MemoryClient:
         items = tuple(kind.from_wire(copy.deepcopy(wire)) for wire in found if _is_selected(wire, field_selector))
         return ListResult(items=items, resource_version="0")
 
+    async def create(self, obj: K) -> K:
+        """Creates an object; an error when there is one of that name."""
+        kind = type(obj)
+        await self._begin("create", kind)
+        if obj.key in self.api.objects.get(kind.resource.kind, {}):
+            raise self._error(409, kind, obj.key, "AlreadyExists", "it exists", "create")
+        self.api.apply(obj)
+        return await self._end("create", kind, self.api.objects[kind.resource.kind][obj.key])
+
+    async def apply(
+        self,
+        kind: type[K],
+        key: NamespacedName,
+        body: Mapping[str, Any],
+        *,
+        field_manager: str,
+        force: bool = False,
+        subresource: str | None = None,
+        timeout_seconds: float | None = None,
+    ) -> K:
+        """Server-side apply of ``status.devices``, all of whose entries one manager has."""
+        assert force
+        assert (set(body), subresource) == ({"metadata", "status"}, "status")
+        await self._begin("apply", kind)
+        wire, asked = self._found(kind, key, "patch"), body["metadata"]
+        if any(wire["metadata"][field] != asked[field] for field in asked):
+            raise self._error(409, kind, key, "Conflict", "it has changed")
+        devices = body["status"]["devices"]
+        if devices != wire.get("status", {}).get("devices", []):
+            wire = merge(wire, {"status": {"devices": devices or None}})
+        return await self._end("apply", kind, wire)
+
     async def merge_patch(
         self, kind: type[K], key: NamespacedName, patch: Mapping[str, Any], *, subresource: str | None = None
     ) -> K:

@@ -108,15 +108,6 @@ class NodeClient(MemoryClient):
         await self.after_read("list", kind.resource.kind)
         return found
 
-    async def create(self, obj: K) -> K:
-        """Creates an object; an error when there is one of that name."""
-        kind = type(obj)
-        await self._begin("create", kind)
-        if obj.key in self.api.objects.get(kind.resource.kind, {}):
-            raise self._error(409, kind, obj.key, "AlreadyExists", "it exists", "create")
-        self.api.apply(obj)
-        return await self._end("create", kind, self.api.objects[kind.resource.kind][obj.key])
-
     @override
     async def _begin(self, verb: str, kind: type[KubeObject]) -> None:
         self._connect(verb, kind)

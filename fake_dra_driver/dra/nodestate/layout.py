@@ -37,6 +37,9 @@ class NodeStateLayout(LedgerLayout[StateT, EntryT], Protocol[StateT, DeviceT, En
     abandoned_annotation: str
     """Annotation in which the controller tells the plugin which prepared claims no pod can use."""
 
+    simulated_label: str = ""
+    """Label of objects that a controller writes in the place of a plugin (``pluginpart``); empty: there are none."""
+
     def make(self, metadata: ObjectMeta, status: str) -> StateT:
         """A node's object as it begins: with an empty ``spec``."""
         ...

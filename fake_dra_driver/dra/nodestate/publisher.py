@@ -13,13 +13,14 @@ from typing import Any, Final, Generic
 from loguru import logger
 from typing_extensions import override
 
+from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.dra.node.events import NodeEvents
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
-from fake_dra_driver.dra.nodestate.columns import recount
 from fake_dra_driver.dra.nodestate.layout import DeviceT, NodeStateLayout, StateT
-from fake_dra_driver.dra.nodestate.state import NOT_READY, READY, StateClient, difference, make_state, owner_of
+from fake_dra_driver.dra.nodestate.pluginpart import PluginPart, by_plugin, is_by_controller, owned_by
+from fake_dra_driver.dra.nodestate.state import NOT_READY, READY, StateClient, make_state, owner_of
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.clock import Clock, loop_time
@@ -85,6 +86,8 @@ class StatePublisher(Reconciler, Generic[StateT, DeviceT, PreparedT]):
         """What the status was last set to by this process, so that it is set on a change of ours alone."""
         self._announced_on = UID("")
         """The object that it was set on: another one of the same name knows nothing of it."""
+        self._has_taken_over = False
+        """Whether the object has a label that says whose word it is."""
 
     @override
     async def reconcile(self, request: Request) -> Result:
@@ -101,6 +104,10 @@ class StatePublisher(Reconciler, Generic[StateT, DeviceT, PreparedT]):
         if state is None:
             state = await make_state(self._client, self._layout, self._key, NOT_READY)
         self._events.object_found(state.uid)
+        if is_by_controller(self._layout, state):
+            # Until now the node was one without a plugin: what it says is not what this process has said.
+            self._announced = None
+        self._has_taken_over = self._layout.simulated_label in state.metadata.labels
         if self._announced is not None and state.uid != self._announced_on:
             # Also when the answer to that write was lost, or another client has created the object.
             self._announced = None
@@ -117,7 +124,11 @@ class StatePublisher(Reconciler, Generic[StateT, DeviceT, PreparedT]):
         if await self._has_successor():
             log.info("Node stays as it is: another process of the plugin serves it")
             return
-        await self._client.merge_patch(self._layout.kind, self._key, {"status": NOT_READY})
+        left: dict[str, Any] = {"status": NOT_READY}
+        if self._has_taken_over:
+            # From now on the node may be one without a plugin again.
+            left["metadata"] = {"labels": {self._layout.simulated_label: None}}
+        await self._client.merge_patch(self._layout.kind, self._key, left)
         self._events.plugin_stopped()
 
     def _waits_for_kubelet_seconds(self, state: StateT) -> float:
@@ -133,17 +144,11 @@ class StatePublisher(Reconciler, Generic[StateT, DeviceT, PreparedT]):
         self, state: StateT, prepared: Mapping[str, PreparedClaim[PreparedT]], *, is_expected: bool
     ) -> None:
         serving = self._is_serving()
-        layout, inventory = self._layout, self._inventory()
+        layout = self._layout
         is_news = serving != self._announced and (serving or not (is_expected or await self._has_successor()))
         status = {True: READY, False: NOT_READY}[serving] if is_news else layout.status_of(state)
-        spec = layout.spec_for(inventory, prepared)
-        if problem := self._problem():
-            spec = layout.with_problem(spec, problem)
-        operations = [
-            *await self._missing_owner(state),
-            *difference(layout, state, spec, status),
-            *recount(layout, state, inventory, self._annotations()),
-        ]
+        part = PluginPart(self._inventory(), prepared, status, self._problem(), self._annotations())
+        operations = [*await self._missing_owner(state), *by_plugin(layout, state), *part.missing(layout, state)]
         if operations:
             log.debug("Publishing", operations=len(operations))
             await self._client.json_patch(
@@ -152,17 +157,13 @@ class StatePublisher(Reconciler, Generic[StateT, DeviceT, PreparedT]):
                 [patch.test(pointer("metadata", "uid"), state.uid), *operations],
             )
         if is_news:
-            log.info("Node status published", status=status, devices=len(inventory))
+            log.info("Node status published", status=status, devices=len(part.inventory))
             if self._announced:
                 self._events.not_ready()
             self._announced, self._announced_on = serving, state.uid
 
     async def _missing_owner(self, state: StateT) -> Sequence[Operation]:
         """For an object that was made by hand: without an owner it would outlive its node."""
-        owners = state.metadata.owner_references
-        if any(owner.kind == "Node" for owner in owners):
+        if any(owner.kind == Node.resource.kind for owner in state.metadata.owner_references):
             return ()
-        there = [owner.to_wire() for owner in owners]
-        owner = await owner_of(self._client, self._key.name)
-        path = pointer("metadata", "ownerReferences")
-        return [patch.test(path, there or None), patch.add(path, [*there, owner.to_wire()])]
+        return owned_by(state, await owner_of(self._client, self._key.name))

@@ -24,11 +24,13 @@ __all__ = [
     "READY",
     "AnyLayout",
     "StateClient",
+    "StatePatcher",
     "abandoned_of",
     "closed_reason",
     "difference",
     "make_state",
     "owner_of",
+    "patch_state",
     "reference_of",
     "set_status",
 ]
@@ -47,8 +49,16 @@ AnyLayout = NodeStateLayout[StateT, Any, Any, Any]
 K = TypeVar("K", bound=KubeObject)
 
 
-class StateClient(Protocol):
-    """What is needed of ``runtime.client.Client``."""
+class StatePatcher(Protocol):
+    """What is needed of ``runtime.client.Client`` to change objects."""
+
+    async def json_patch(self, kind: type[K], key: NamespacedName, operations: Sequence[Mapping[str, Any]]) -> K:
+        """Applies a JSON patch (RFC 6902)."""
+        ...
+
+
+class StateClient(StatePatcher, Protocol):
+    """What is needed of it to write all of them."""
 
     async def get(self, kind: type[K], key: NamespacedName) -> K:
         """Reads an object."""
@@ -60,10 +70,6 @@ class StateClient(Protocol):
 
     async def create(self, obj: K) -> K:
         """Creates an object."""
-        ...
-
-    async def json_patch(self, kind: type[K], key: NamespacedName, operations: Sequence[Mapping[str, Any]]) -> K:
-        """Applies a JSON patch (RFC 6902)."""
         ...
 
     async def merge_patch(self, kind: type[K], key: NamespacedName, patch: Mapping[str, Any]) -> K:
@@ -114,6 +120,19 @@ async def owner_of(client: StateClient, node: str) -> OwnerReference:
     return OwnerReference(
         api_version="v1", kind="Node", name=node, uid=(await client.get(Node, NamespacedName("", node))).uid
     )
+
+
+async def patch_state(
+    client: StatePatcher, layout: AnyLayout[StateT], state: StateT, operations: Sequence[Operation]
+) -> bool:
+    """Changes an object, and no successor of its name. Returns whether it is still there. Raises as the API calls."""
+    try:
+        await client.json_patch(
+            layout.kind, state.key, [patch.test(pointer("metadata", "uid"), state.uid), *operations]
+        )
+    except NotFoundError:
+        return False
+    return True
 
 
 async def set_status(client: StateClient, layout: AnyLayout[StateT], key: NamespacedName, status: str) -> None:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.structured.controllerdriver import EntryMaker, StructuredDriver
     from fake_dra_driver.dra.structured.countcheck import CountCheck
     from fake_dra_driver.dra.structured.deviceselector import DeviceSelector, DeviceSelectorError
+    from fake_dra_driver.dra.structured.devicestatus import statuses_of
     from fake_dra_driver.dra.structured.featuregates import DroppedFields
     from fake_dra_driver.dra.structured.fleet import FleetPool, FleetPublisher, FleetSource, Unchanged
     from fake_dra_driver.dra.structured.metadata import DeviceMetadata
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.structured.pool import Pool, PoolError
     from fake_dra_driver.dra.structured.pooldevices import PoolDevices
     from fake_dra_driver.dra.structured.poollimits import counter_set_problems, device_problems
+    from fake_dra_driver.dra.structured.projection import PluginParts
     from fake_dra_driver.dra.structured.publisher import SlicePublisher
     from fake_dra_driver.dra.structured.publishobserver import PublishObserver
     from fake_dra_driver.dra.structured.reason import STRUCTURED_REASONS
@@ -84,6 +86,7 @@ __all__ = [
     "FleetPublisher",
     "FleetSource",
     "HoldsNothingError",
+    "PluginParts",
     "Pool",
     "PoolDevices",
     "PoolError",
@@ -105,6 +108,7 @@ __all__ = [
     "make_structured_controllers",
     "request_result",
     "schema_problems",
+    "statuses_of",
     "text_problems",
     "version_problems",
 ]
@@ -130,6 +134,7 @@ _MODULES: Final = {
     "CountCheck": "countcheck",
     "DeviceSelector": "deviceselector",
     "DeviceSelectorError": "deviceselector",
+    "statuses_of": "devicestatus",
     "DroppedFields": "featuregates",
     "FleetPool": "fleet",
     "FleetPublisher": "fleet",
@@ -142,6 +147,7 @@ _MODULES: Final = {
     "PoolError": "pool",
     "counter_set_problems": "poollimits",
     "device_problems": "poollimits",
+    "PluginParts": "projection",
     "SlicePublisher": "publisher",
     "PublishObserver": "publishobserver",
     "STRUCTURED_REASONS": "reason",

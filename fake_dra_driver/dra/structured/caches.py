@@ -34,11 +34,19 @@ class StructuredCaches:
     """Those without a node."""
 
     @classmethod
-    def of(cls, cache: Cache, api: ResourceApi, driver: str) -> "StructuredCaches":
-        """Asks ``cache`` for the informers, and adds the indexes."""
+    def of(cls, cache: Cache, api: ResourceApi, driver: str, *, with_use: bool = False) -> "StructuredCaches":
+        """Asks ``cache`` for the informers, and adds the indexes.
+
+        Args:
+            cache: keeps what they have.
+            api: in the version that the cluster serves.
+            driver: whose devices count.
+            with_use: whether claims are to say what the driver reports of their devices, and whether a pod may use
+                them, which is most of what a plugin knows.
+        """
         caches = cls(
             driver,
-            cache.informer(api.claims, transform=partial(_lean_claim, driver)),
+            cache.informer(api.claims, transform=partial(_used_claim if with_use else _lean_claim, driver)),
             cache.informer(api.templates, transform=_lean_template),
             cache.informer(api.classes),
             cache.informer(Pod, field_selector=UNSCHEDULED, transform=_lean_pod),
@@ -75,6 +83,22 @@ def _lean_claim(driver: str, raw: dict[str, Any]) -> dict[str, Any]:
         lean["status"] = {"allocation": {"devices": devices}}
         if any(isinstance(each, Mapping) and each.get("bindingConditions") for each in devices.get("results") or ()):
             _keep_conditions(lean["status"], status, driver)
+    return lean
+
+
+def _used_claim(driver: str, raw: dict[str, Any]) -> dict[str, Any]:
+    """The same with what the driver reports, and with one of the pods that may use it, and its owner if that is one."""
+    lean, status = _lean_claim(driver, raw), raw.get("status")
+    owners = raw.get("metadata", {}).get("ownerReferences") or ()
+    if pods := [owner for owner in owners if isinstance(owner, Mapping) and owner.get("kind") == "Pod"]:
+        lean["metadata"]["ownerReferences"] = pods
+    if isinstance(status, Mapping) and "status" in lean:
+        reports, users = status.get("devices"), status.get("reservedFor")
+        if isinstance(reports, list):
+            lean["status"]["devices"] = [each for each in reports if _is_of(driver, each)]
+        if isinstance(users, list):
+            pods = [user for user in users if isinstance(user, Mapping) and user.get("resource") == "pods"]
+            lean["status"]["reservedFor"] = pods[:1]
     return lean
 
 

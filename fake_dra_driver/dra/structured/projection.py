@@ -33,7 +33,7 @@ from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.patch import Operation, pointer
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
-__all__ = ["AllocatedClaimsReconciler", "ProjectionObserver", "StatePatcher", "WriteResult"]
+__all__ = ["AllocatedClaimsReconciler", "PluginParts", "ProjectionObserver", "StatePatcher", "WriteResult"]
 
 PROJECTION_DELAY_SECONDS: Final = 0.5
 """How long changes of a node are collected: pods of a Deployment come a dozen a second, and each is a claim here."""
@@ -44,11 +44,24 @@ log = logger.bind(component="projection")
 
 K = TypeVar("K", bound=KubeObject)
 StateT = TypeVar("StateT", bound=KubeObject)
+AnyStateT = TypeVar("AnyStateT", bound=KubeObject, contravariant=True)
 DeviceT = TypeVar("DeviceT")
 EntryT = TypeVar("EntryT")
 WriteResult = Literal["written", "conflict", "failed"]
 ProjectionObserver = Callable[[WriteResult, int], None]
 """Is told of each request that writes an object: what became of it, and how many claims it was about."""
+
+
+class PluginParts(Protocol[AnyStateT]):
+    """Knows what is to stand in the objects of nodes without a kubelet plugin beside what claims hold."""
+
+    async def missing(self, state: AnyStateT) -> Sequence[Operation]:
+        """What a JSON patch has to do so that an object says it; nothing for those that a plugin writes."""
+        ...
+
+    def subscribe(self, changed: Callable[[str], None]) -> None:
+        """``changed`` is called with the name of a node whenever the answer about it may have changed."""
+        ...
 
 
 class StatePatcher(Protocol):
@@ -80,6 +93,7 @@ class AllocatedClaimsReconciler(Reconciler, Generic[StateT, DeviceT, EntryT]):
         namespace: in which the objects are.
         events: tells people about repairs.
         observer: for metrics.
+        plugin_parts: what else it is to write, in the same requests; None: each node has a plugin.
     """
 
     def __init__(
@@ -91,6 +105,7 @@ class AllocatedClaimsReconciler(Reconciler, Generic[StateT, DeviceT, EntryT]):
         namespace: str,
         events: EventSink,
         observer: ProjectionObserver = lambda _result, _claims: None,
+        plugin_parts: PluginParts[StateT] | None = None,
     ) -> None:
         self._driver = driver
         self._layout = driver.layout
@@ -100,6 +115,7 @@ class AllocatedClaimsReconciler(Reconciler, Generic[StateT, DeviceT, EntryT]):
         self._namespace = namespace
         self._events = events
         self._observer = observer
+        self._plugin_parts = plugin_parts
         self._written: dict[NamespacedName, _Written[EntryT]] = {}
         self._incomplete: set[NamespacedName] = set()
         """Objects of which it was said that they have too little room."""
@@ -115,6 +131,10 @@ class AllocatedClaimsReconciler(Reconciler, Generic[StateT, DeviceT, EntryT]):
                 controller.enqueue(NamespacedName(self._namespace, node), PROJECTION_DELAY_SECONDS)
 
         self._caches.claims.subscribe(claim_changed)
+        if self._plugin_parts is not None:
+            self._plugin_parts.subscribe(
+                lambda node: controller.enqueue(NamespacedName(self._namespace, node), PROJECTION_DELAY_SECONDS)
+            )
 
     @override
     async def reconcile(self, request: Request) -> Result:
@@ -123,15 +143,23 @@ class AllocatedClaimsReconciler(Reconciler, Generic[StateT, DeviceT, EntryT]):
             self._written.pop(request, None)
             self._incomplete.discard(request)
             return Result()
+        parts = () if self._plugin_parts is None else await self._plugin_parts.missing(state)
+        if parts and not (state.metadata.annotations and "spec" in state.model_fields_set):
+            # Both make what is missing before they write into it. The change leads to a pass for the rest.
+            await self._write(state, self._layout.entries_of(state), _of_this(state, parts))
+            return Result()
         held = self._held(state)
         wanted, there = held.entries, self._layout.entries_of(state)
         annotations = self._layout.annotations_of(state, wanted)
         if wanted != there or annotations.items() - state.metadata.annotations.items():
             is_foreign = self._is_foreign(state)
             self._begin_write(state, wanted)
-            if not await self._write(state, wanted, annotations):
+            # The parts first: they count devices for people as well, against what was there before.
+            if not await self._write(state, wanted, [*parts, *self._operations(state, wanted, annotations)]):
                 return Result()
             self._tell(state, wanted, is_foreign=is_foreign)
+        elif parts and not await self._write(state, wanted, _of_this(state, parts)):
+            return Result()
         # Those of the cache, where they are the same: they take no memory then.
         self._written[request] = _Written(state.uid, (there if there == wanted else wanted,))
         self._tell_if_incomplete(state, held.left_out)
@@ -142,13 +170,13 @@ class AllocatedClaimsReconciler(Reconciler, Generic[StateT, DeviceT, EntryT]):
         entry_of = self._driver.entry_maker(self._layout.inventory_of(state))
         return holdings(self._caches.claims_on_node(node), self._caches.driver, node, entry_of, self._layout.to_wire)
 
-    async def _write(self, state: StateT, wanted: Mapping[str, EntryT], annotations: Mapping[str, str]) -> bool:
+    async def _write(self, state: StateT, wanted: Mapping[str, EntryT], operations: Sequence[Operation]) -> bool:
         """False: the object is gone. Raises PatchTestFailedError when another controller has written it."""
         there = self._layout.entries_of(state)
         changed = [uid for uid in there.keys() | wanted.keys() if there.get(uid) != wanted.get(uid)]
         result: WriteResult = "failed"
         try:
-            await self._client.json_patch(self._layout.kind, state.key, self._operations(state, wanted, annotations))
+            await self._client.json_patch(self._layout.kind, state.key, operations)
             result = "written"
         except PatchTestFailedError:
             result = "conflict"
@@ -235,6 +263,11 @@ class AllocatedClaimsReconciler(Reconciler, Generic[StateT, DeviceT, EntryT]):
         elif self._layout.path[-1] in self._layout.spec_of(state).to_wire():
             operations.append(patch.remove(entries))
         return operations
+
+
+def _of_this(state: KubeObject, operations: Sequence[Operation]) -> Sequence[Operation]:
+    """The operations, for this object and no successor of its name."""
+    return [patch.test(pointer("metadata", "uid"), state.uid), *operations]
 
 
 def _listed(uids: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.configcheck import ConfigReconciler, needs_look
 from fake_dra_driver.dra.structured.controllerdriver import StructuredDriver
 from fake_dra_driver.dra.structured.metrics import WaitingGauges, WriteCounts
-from fake_dra_driver.dra.structured.projection import AllocatedClaimsReconciler
+from fake_dra_driver.dra.structured.projection import AllocatedClaimsReconciler, PluginParts
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
@@ -42,6 +42,7 @@ def make_structured_controllers(
     now: Callable[[], datetime],
     metrics: Metrics | None = None,
     caches: StructuredCaches | None = None,
+    plugin_parts: PluginParts[StateT] | None = None,
 ) -> tuple[Controller, ...]:
     """Every controller of a driver where the scheduler allocates, wired to its sources.
 
@@ -53,12 +54,15 @@ def make_structured_controllers(
         now: the wall clock.
         metrics: counts what they do.
         caches: what they read, where the driver reads it too; made from ``cache`` when left out.
+        plugin_parts: what to write about nodes without a kubelet plugin; left out: each has one.
     """
     metrics = metrics or Metrics()
     states = cache.informer(driver.layout.kind, namespace=namespace)
     caches = caches or StructuredCaches.of(cache, api, driver.check.driver)
     counts = WriteCounts(metrics)
-    projection = AllocatedClaimsReconciler(driver, client, states, caches, namespace, events, counts.written)
+    projection = AllocatedClaimsReconciler(
+        driver, client, states, caches, namespace, events, counts.written, plugin_parts
+    )
     states_controller = Controller(
         "nodeallocationstate", projection, workers=workers, log_context=lambda request: {"node": request.name}
     )

@@ -124,15 +124,18 @@ class _Report:
 
 
 class DeviceStatusWriter(Reconciler):
-    """Writes the reports of one driver on one node. ``controller`` is for the manager.
+    """Writes the reports of one driver. ``controller`` is for the manager.
 
     Args:
         client: writes them.
         api: in the version that the cluster serves.
         driver: name of the driver, and of the field manager.
-        pool: of the node; entries for devices of another pool are those of the plugin of another node.
+        pool: of the node; entries for devices of another pool are those of the plugin of another node. None: of every
+            node about which it is told anything.
         on_problem: gets a sentence when reports cannot be written as they are, once for each sort of problem.
         now: the time, for conditions.
+        program: in which it runs, for people.
+        workers: how many claims are written at once.
     """
 
     def __init__(
@@ -140,9 +143,12 @@ class DeviceStatusWriter(Reconciler):
         client: StatusClient,
         api: ResourceApi,
         driver: str,
-        pool: str,
+        pool: str | None,
         on_problem: Callable[[str], None],
         now: Callable[[], datetime] = utc_now,
+        *,
+        program: str = "kubelet plugin",
+        workers: int = 2,
     ) -> None:
         self._client = client
         self._api = api
@@ -150,6 +156,7 @@ class DeviceStatusWriter(Reconciler):
         self._pool = pool
         self._on_problem = on_problem
         self._now = now
+        self._program = program
         self._reports: dict[Request, _Report] = {}
         """By claim: those that are prepared, or whose entries are to be withdrawn."""
         self._is_dropped = False
@@ -157,7 +164,7 @@ class DeviceStatusWriter(Reconciler):
         server, and the devices of a running pod are not worth a request that is in vain."""
         self._said: set[_Topic] = set()
         """Problems that have been said; that of writing until one succeeds."""
-        self.controller = Controller("devicestatus", self, workers=2)
+        self.controller = Controller("devicestatus", self, workers=workers)
 
     def report(self, claim: v1.ResourceClaim, devices: Sequence[v1.AllocatedDeviceStatus]) -> None:
         """Has the claim say this about its devices of this driver, and nothing else. Returns at once.
@@ -250,7 +257,7 @@ class DeviceStatusWriter(Reconciler):
             self._say(
                 "gate",
                 f"devices are not reported on their claims, since the API server drops status.devices: switch on its "
-                f"feature gate {GATE}, and restart the kubelet plugin",
+                f"feature gate {GATE}, and restart the {self._program}",
             )
             return None
         self._said.discard("write")
@@ -269,7 +276,9 @@ class DeviceStatusWriter(Reconciler):
 
     def _ours(self, claim: v1.ResourceClaim) -> tuple[v1.AllocatedDeviceStatus, ...]:
         return tuple(
-            device for device in claim.status.devices if (device.driver, device.pool) == (self._driver, self._pool)
+            device
+            for device in claim.status.devices
+            if device.driver == self._driver and self._pool in (None, device.pool)
         )
 
     def _timed(

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.dra import PrepareError
-from fake_dra_driver.driver.fault.effects import CallFault
+from fake_dra_driver.driver.fault.effects import CallFault, FaultEffects
 from fake_dra_driver.driver.fault.target import Holders
 from fake_dra_driver.driver.live.failurecounts import Call, FailureCounts
 from fake_dra_driver.driver.live.source import MockNodeSource
@@ -19,7 +19,7 @@ from fake_dra_driver.driver.node.callfaults import CallFaults
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim
 from fake_dra_driver.runtime import loop_time
 
-__all__ = ["FaultedCalls", "names_of"]
+__all__ = ["FaultedCalls", "faults_met", "names_of"]
 
 _REPEATED_WITHIN_SECONDS: Final = 150.0
 """A kubelet asks again within 2 minutes: 10 s after a failure, and later when it has much to do."""
@@ -137,13 +137,10 @@ class FaultedCalls(CallFaults):
     def _faults_of(self, claim: FakePreparedClaim, call: Call) -> list[CallFault]:
         """The faults that a call meets now, each once."""
         effects = self._node.effects
-        by_device = effects.prepare if call == "prepare" else effects.unprepare
-        if not by_device:
+        if not (effects.prepare or effects.unprepare):
             return []
-        key = NamespacedName(claim.namespace, claim.name)
-        names = names_of(claim, {device.device.uuid: device.name for device in self._node.current.devices})
-        met = {each.fault: each for name in names for each in by_device.get(name, ()) if each.claim in (None, key)}
-        return list(met.values())
+        names = {device.device.uuid: device.name for device in self._node.current.devices}
+        return list(faults_met(claim, call, effects, names))
 
     async def _fails(self, fault: CallFault, call: Call) -> bool:
         try:
@@ -153,6 +150,25 @@ class FaultedCalls(CallFaults):
         if fails:
             self._failed(fault.fault, call)
         return fails
+
+
+def faults_met(
+    claim: FakePreparedClaim, call: Call, effects: FaultEffects, names: Mapping[str, str]
+) -> Sequence[CallFault]:
+    """The faults that a call for a claim meets, each once.
+
+    Args:
+        claim: the claim.
+        call: what is called.
+        effects: what is wrong with the node.
+        names: as for ``names_of``.
+    """
+    by_device = effects.prepare if call == "prepare" else effects.unprepare
+    if not by_device:
+        return ()
+    key = NamespacedName(claim.namespace, claim.name)
+    met = (each for name in names_of(claim, names) for each in by_device.get(name, ()) if each.claim in (None, key))
+    return tuple({each.fault: each for each in met}.values())
 
 
 def names_of(claim: FakePreparedClaim, names: Mapping[str, str]) -> list[str]:

@@ -38,10 +38,12 @@ class SteadyNode(MockNodeSource):
 
     Args:
         node: what it has.
+        effects: what is wrong with them.
     """
 
-    def __init__(self, node: MockNode) -> None:
+    def __init__(self, node: MockNode, effects: FaultEffects = NO_FAULTS) -> None:
         self._node = node
+        self._effects = effects
 
     @property
     @override
@@ -51,7 +53,7 @@ class SteadyNode(MockNodeSource):
     @property
     @override
     def effects(self) -> FaultEffects:
-        return NO_FAULTS
+        return self._effects
 
     @override
     def leave_out_parts(self) -> None:

@@ -8,6 +8,7 @@ from fake_dra_driver.api.fake import (
     ALLOCATED_ANNOTATION,
     LEDGER_REVISION_ANNOTATION,
     MODELS_ANNOTATION,
+    SIMULATED_LABEL,
     NodeAllocationState,
 )
 from fake_dra_driver.api.kube.core import Node
@@ -359,3 +360,44 @@ async def test_what_another_process_has_prepared_is_published(world: NodeWorld, 
     assert world.published() == {claim.uid: [UUIDS[1]]}
     await plugin.driver.unprepare(claim)
     assert world.recorded() == {}
+
+
+# --- A node that was simulated
+
+
+def simulate(world: NodeWorld, status: str = "Ready") -> None:
+    """What the controller writes of a node without a plugin."""
+    simulated = {"allocatableDevice": [{"fake": {"uuid": "another", "name": "m"}}]}
+    world.update_state({"metadata": {"labels": {SIMULATED_LABEL: "true"}}, "spec": simulated, "status": status})
+
+
+async def test_a_plugin_takes_its_node_over(world: NodeWorld, plugin: Plugin) -> None:
+    simulate(world)
+    again = await world.start()
+    await again.settle()
+    state = world.state()
+    assert state["metadata"]["labels"] == {SIMULATED_LABEL: "false"}
+    assert (state["spec"], state["status"]) == ({"allocatableDevice": ALLOCATABLE}, "Ready")
+    writes(again)
+    await again.settle()
+    assert writes(again) == []
+
+
+async def test_a_plugin_without_a_registration_says_so_again_where_the_controller_was_faster(
+    world: NodeWorld,
+) -> None:
+    plugin = await world.start()
+    plugin.is_serving = False
+    await plugin.settle()
+    await asyncio.sleep(REGISTRATION_SECONDS)
+    simulate(world)
+    await plugin.settle()
+    assert (world.state()["metadata"]["labels"], world.state()["status"]) == ({SIMULATED_LABEL: "false"}, "NotReady")
+
+
+async def test_a_plugin_that_stops_leaves_the_node_to_the_controller(world: NodeWorld, plugin: Plugin) -> None:
+    simulate(world)
+    await plugin.settle()
+    await plugin.publisher.retire()
+    state = world.state()
+    assert (state["metadata"].get("labels", {}), state["status"]) == ({}, "NotReady")

@@ -1,0 +1,146 @@
+"""The claims of simulated nodes in structured DRA: what they get there, and what their status says of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+
+from typing_extensions import override
+
+from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
+from fake_dra_driver.api.resource import v1
+from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.dra.structured import (
+    AllocatedClaim,
+    DeviceStatusWriter,
+    StructuredCaches,
+    request_result,
+    statuses_of,
+)
+from fake_dra_driver.driver.fault.effects import FaultEffects
+from fake_dra_driver.driver.fault.offer import present_node
+from fake_dra_driver.driver.live.source import SteadyNode
+from fake_dra_driver.driver.node.planning import FakePlanner
+from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
+from fake_dra_driver.driver.profile.mocknode import MockNode
+from fake_dra_driver.driver.simulated.claims import ClaimsOfMode, NodeClaims
+from fake_dra_driver.driver.statelayout import FakeStateLayout
+from fake_dra_driver.driver.structured.inventory import devices_by_name
+from fake_dra_driver.driver.structured.pool import FakePool
+from fake_dra_driver.runtime import Change
+
+__all__ = ["StructuredClaims"]
+
+
+class StructuredClaims(ClaimsOfMode[AllocatedClaim]):
+    """As the scheduler has allocated them.
+
+    Args:
+        caches: with what is reported about devices, and who may use claims.
+        driver: whose devices count.
+        reports: writes what people are told on claims.
+    """
+
+    def __init__(self, caches: StructuredCaches, driver: str, reports: DeviceStatusWriter) -> None:
+        self.kind = caches.claims.kind.resource
+        self._caches = caches
+        self._driver = driver
+        self._reports = reports
+        self._layout = FakeStateLayout()
+
+    def subscribe(self, changed: Callable[[str], None]) -> None:
+        """``changed`` is called with the name of each node on which something else may be to be prepared."""
+
+        def handle(change: Change[v1.ResourceClaim]) -> None:
+            old, new = change.old, change.new
+            if old is not None and new is not None and _use_of(old) == _use_of(new):
+                return
+            for node in {node for claim in (old, new) if claim is not None for node in self._caches.pools_of(claim)}:
+                changed(node)
+
+        self._caches.claims.subscribe(handle)
+
+    @override
+    def in_use(self, state: NodeAllocationState) -> Sequence[AllocatedClaim]:
+        node = state.metadata.name
+        claims = self._caches.claims_on_node(node)
+        return [AllocatedClaim.of(claim, self._driver, node) for claim in claims if claim.status.reserved_for]
+
+    @override
+    def is_current(self, used: AllocatedClaim, prepared: FakePreparedClaim) -> bool:
+        results = dict.fromkeys(device.result for device in prepared.devices)
+        return list(results) == [request_result(result) for result in used.results]
+
+    @override
+    def restored(self, used: AllocatedClaim, state: NodeAllocationState) -> Sequence[FakePreparedDevice]:
+        listed = self._layout.prepared_parts_of(state).get(used.identity.uid, {})
+        by_name = devices_by_name(self._layout.inventory_of(state))
+        devices = [self._restored(used.claim, result, listed, by_name) for result in used.results]
+        return [] if None in devices else list(chain.from_iterable(each for each in devices if each is not None))
+
+    def _restored(
+        self,
+        claim: v1.ResourceClaim,
+        result: v1.DeviceRequestAllocationResult,
+        listed: Mapping[str, Sequence[str]],
+        by_name: Mapping[str, Device],
+    ) -> Sequence[FakePreparedDevice] | None:
+        """A device with its parts; None where it cannot be told which one the claim has got.
+
+        The claim itself says it best: its node may have another device of that name by now.
+        """
+        said = next((each.data for each in claim.status.devices if _is_about(each, result)), None) or {}
+        there = by_name.get(result.device)
+        uuid = said.get("uuid") or (there.uuid if there is not None else "")
+        if uuid not in listed and not result.admin_access:
+            return None
+        model = str(said.get("model") or (there.model if there is not None else ""))
+        parts = said.get("children") or [] if result.admin_access else listed[uuid]
+        allocated = request_result(result)
+        if not parts:
+            return [FakePreparedDevice(uuid, model, None, allocated)] if uuid else None
+        return [FakePreparedDevice(str(part), model, uuid, allocated) for part in parts]
+
+    @override
+    def on_node(
+        self, mock: MockNode, effects: FaultEffects, prepared: Mapping[str, FakePreparedClaim]
+    ) -> NodeClaims[AllocatedClaim]:
+        return _OnNode(mock, effects, self._driver, prepared, self._reports)
+
+    @override
+    def withdraw(self, prepared: FakePreparedClaim) -> None:
+        self._reports.withdraw(NamespacedName(prepared.namespace, prepared.name), UID(prepared.uid))
+
+
+class _OnNode(NodeClaims[AllocatedClaim]):
+    """By the same code as on a node with a plugin."""
+
+    def __init__(
+        self,
+        mock: MockNode,
+        effects: FaultEffects,
+        driver: str,
+        prepared: Mapping[str, FakePreparedClaim],
+        reports: DeviceStatusWriter,
+    ) -> None:
+        present = present_node(mock, effects)
+        planner = FakePlanner(lambda: present, lambda: prepared)
+        self._pool = FakePool(SteadyNode(mock, effects), planner, driver)
+        self._driver = driver
+        self._reports = reports
+
+    @override
+    def devices(self, used: AllocatedClaim) -> Sequence[FakePreparedDevice]:
+        return self._pool.prepared(used, None)
+
+    @override
+    def report(self, used: AllocatedClaim, prepared: FakePreparedClaim) -> None:
+        self._reports.report(used.claim, statuses_of(self._driver, prepared, self._pool))
+
+
+def _use_of(claim: v1.ResourceClaim) -> tuple[object, ...]:
+    """What it depends on whether, and with what, a claim is to be prepared."""
+    return bool(claim.status.reserved_for), claim.status.allocation
+
+
+def _is_about(status: v1.AllocatedDeviceStatus, result: v1.DeviceRequestAllocationResult) -> bool:
+    return (status.pool, status.device, status.share_id) == (result.pool, result.device, result.share_id)
