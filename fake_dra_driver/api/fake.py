@@ -3,11 +3,19 @@
 Groups, kinds, plurals and JSON names are those of the Go driver (toVersus/fake-dra-driver v0.1.0 to v0.1.3).
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Self, cast
 
-from pydantic import Field, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidatorFunctionWrapHandler,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
+from fake_dra_driver.api.devicecolumns import DeviceColumns, DeviceRow
 from fake_dra_driver.api.kube.meta import ResourceKind
 from fake_dra_driver.api.schema import (
     CelRule,
@@ -60,6 +68,7 @@ __all__ = [
     "PreparedDevices",
     "PreparedFake",
     "PreparedFakes",
+    "allocatable_devices",
 ]
 
 DRIVER_NAME = "fake.resource.3-shake.com"
@@ -136,6 +145,16 @@ class AllocatableDevice(SchemaModel):
     """Set for devices of type fake."""
 
 
+def _allocatable(row: DeviceRow) -> AllocatableDevice:
+    return AllocatableDevice.model_validate(row.to_wire())
+
+
+def allocatable_devices(rows: Iterable[DeviceRow]) -> tuple[AllocatableDevice, ...]:
+    """The devices of a node, as they are kept in a NodeAllocationState: in little memory."""
+    # What is kept is not a tuple, but a sequence that is read like one, and equal to one of the same entries.
+    return cast("tuple[AllocatableDevice, ...]", DeviceColumns(rows, _allocatable))
+
+
 class AllocatedFake(SchemaModel):
     """A device that a claim holds."""
 
@@ -191,6 +210,17 @@ class NodeAllocationStateSpec(SchemaModel):
     """By the UID of the claim: the devices that it holds, written by the controller. This is the ledger."""
     prepared_devices: Mapping[str, PreparedDevices] = Field(default_factory=dict)
     """By the UID of the claim: what the kubelet plugin has prepared for it."""
+
+    @field_validator("allocatable_device", mode="wrap")
+    @classmethod
+    def _in_columns(cls, value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        if isinstance(value, DeviceColumns):
+            return value
+        return DeviceColumns.of_wire(value, _allocatable) or handler(value)
+
+    @field_serializer("allocatable_device", mode="wrap")
+    def _from_columns(self, value: object, handler: SerializerFunctionWrapHandler) -> Any:
+        return value.to_wire() if isinstance(value, DeviceColumns) else handler(value)
 
 
 class NodeAllocationState(CustomResource):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from typing_extensions import override
 
+from fake_dra_driver.api.devicecolumns import DeviceColumns, DeviceRow
 from fake_dra_driver.api.fake import (
     ABANDONED_ANNOTATION,
     ALLOCATED_ANNOTATION,
@@ -14,14 +15,13 @@ from fake_dra_driver.api.fake import (
     MAX_SPLIT,
     MODELS_ANNOTATION,
     SIMULATED_LABEL,
-    AllocatableDevice,
     AllocatedDevices,
-    FakeDevice,
     NodeAllocationState,
     NodeAllocationStateSpec,
     PreparedDevices,
     PreparedFake,
     PreparedFakes,
+    allocatable_devices,
 )
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.device.inventory import DEVICE_TYPE, Device
@@ -59,6 +59,9 @@ class FakeStateLayout(NodeStateLayout[NodeAllocationState, Device, AllocatedDevi
 
     @override
     def inventory_of(self, state: NodeAllocationState) -> Sequence[Device]:
+        listed: object = state.spec.allocatable_device
+        if isinstance(listed, DeviceColumns):
+            return tuple(Device(row.uuid, row.name, row.type or DEVICE_TYPE, row.device) for row in listed.rows())
         return tuple(
             Device(device.fake.uuid, device.fake.name, device.fake.type or DEVICE_TYPE, device.fake.device)
             for device in state.spec.allocatable_device
@@ -110,7 +113,7 @@ class FakeStateLayout(NodeStateLayout[NodeAllocationState, Device, AllocatedDevi
         self, inventory: Sequence[Device], prepared: Mapping[str, PreparedClaim[FakePreparedDevice]]
     ) -> NodeAllocationStateSpec:
         return NodeAllocationStateSpec(
-            allocatable_device=tuple(AllocatableDevice(fake=_fake_device(device)) for device in inventory),
+            allocatable_device=allocatable_devices(map(_row, inventory)),
             prepared_devices={
                 uid: _listed(devices)
                 for uid, claim in sorted(prepared.items())
@@ -119,10 +122,9 @@ class FakeStateLayout(NodeStateLayout[NodeAllocationState, Device, AllocatedDevi
         )
 
 
-def _fake_device(device: Device) -> FakeDevice:
+def _row(device: Device) -> DeviceRow:
     """With what only profiles say of devices left out of others, as every release writes them."""
-    fields = {"type": device.type if device.type != DEVICE_TYPE else "", "device": device.name}
-    return FakeDevice(uuid=device.uuid, name=device.model, **{name: text for name, text in fields.items() if text})
+    return DeviceRow(device.uuid, device.model, device.type if device.type != DEVICE_TYPE else "", device.name)
 
 
 def _listed(devices: Sequence[FakePreparedDevice]) -> PreparedDevices:
