@@ -6,14 +6,15 @@ IMAGE ?= fake-dra-driver:v0.2.0
 KIND_CLUSTER_NAME ?= fake-dra-driver-cluster
 NAMESPACE ?= fake-system
 PYTEST_FLAGS ?=
-# Each process starts a real API server of its own, where there is one.
-PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
+# More than two cores can do at once: most tests of a cluster wait. Each process starts a real API server of its own, where
+# there is one.
+PARALLEL ?= -n 4 --dist worksteal
 BENCH_FLAGS ?=
 # Any text: the demo's cluster stays up until Ctrl-C.
 KEEP ?=
 # The Kubernetes release that the demo's cluster is like, such as 1.37; left out, the latest with classic DRA.
 KUBERNETES ?=
-# Any text, such as a commit's hash. It chooses a share of the kills and scenarios, which runs instead of all of them.
+# Any text, such as a commit's hash. It chooses a share of the kills, scenarios and walks, which runs instead of all of them.
 SAMPLE ?=
 # The Kubernetes releases that e2e-all runs on; left out, one of each kind that is supported.
 KUBE_VERSIONS ?=
@@ -70,7 +71,7 @@ check: $(INSTALLED) ## Check format, types, layers, generated files and scripts
 
 .PHONY: test
 test: $(INSTALLED) ## Run unit and integration tests; some need KUBEBUILDER_ASSETS
-	HELM=$$(command -v $(HELM) || true) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) $(NEED_CLUSTER)
+	HELM=$$(command -v $(HELM) || true) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) $(DRAW) $(NEED_CLUSTER)
 
 .PHONY: test-kube
 test-kube: $(INSTALLED) ## Run only those that need KUBEBUILDER_ASSETS

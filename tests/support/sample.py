@@ -1,6 +1,7 @@
 """``--sample SEED``: of tests that are too many for every run only a share, which the seed chooses.
 
-A seed is any text, such as a commit's hash.
+A seed is any text, such as a commit's hash. With pytest-xdist each worker draws, all of them the same, and the process
+that prints collects nothing: it hears from the workers what was drawn.
 
 Tests that carry ``@pytest.mark.sampled(group, one_in=9)`` are dealt out like cards: the first to the first of nine
 shares, the second to the second, the tenth to the first again. A run has one share, another seed gives another, and all
@@ -12,7 +13,7 @@ the ones before; and pytest-split by time, so that nothing could be said about w
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 import pytest
 
@@ -20,7 +21,8 @@ __all__ = ["deal", "draw"]
 
 T = TypeVar("T")
 
-_MARK = "sampled"
+_MARK: Final = "sampled"
+_KEY: Final = "drawn"
 _DRAWN = pytest.StashKey[Mapping[str, str]]()
 """What was drawn, by group."""
 
@@ -63,6 +65,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in not_drawn]
     config.hook.pytest_deselected(items=sorted(not_drawn, key=lambda item: item.nodeid))
     config.stash[_DRAWN] = drawn
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In a worker of pytest-xdist: hands over what was drawn."""
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[_KEY] = session.config.stash.get(_DRAWN, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """In the process that prints: keeps what a worker has drawn."""
+    node.config.stash[_DRAWN] = getattr(node, "workeroutput", {}).get(_KEY, {})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

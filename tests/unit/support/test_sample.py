@@ -75,6 +75,12 @@ def test_a_run_takes_the_share_that_its_seed_chooses(all_tests: Sequence[str]) -
     assert [test for test in node_ids(printed) if "test_quickstart" in test] == walk, "what is not marked always runs"
 
 
+def test_processes_that_share_the_work_draw_the_same_and_it_is_said_once() -> None:
+    command = [sys.executable, "-m", "pytest", "-n2", "--quiet", "--sample=one seed", "-kno_such_test", "tests/demo"]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert re.findall(r"SAMPLE: \d of \d (.*), share", done.stdout) == ["pages that are walked"]
+
+
 def test_seeds_choose_every_share() -> None:
     assert {draw("kills", str(seed), SHARES) for seed in range(100)} == set(range(SHARES))
 
