@@ -10,10 +10,11 @@ versions=("$@")
 [ $# -gt 0 ] || versions=("${supported_versions[@]}")
 
 step "Debian packages" install_packages || finish
-start_build helm "${versions[@]}"
+start_build helm kwok "${versions[@]}"
 step "make install" make install || finish
 step "images" build_images || finish
 step "waiting for helm" use_helm || finish
+step "waiting for KWOK" wait_for kwok # scenarios of fleets fail without
 for version in "${versions[@]}"; do
   step "waiting for Kubernetes $version" wait_for "kubernetes-$version" || continue
   e2e_on "$version"

@@ -24,7 +24,7 @@ work=$(mktemp -d) || exit
 archives=$work/images
 # The drivers of demo/drivers that are tested on real nodes, too.
 readonly demo_drivers=(lamp fpga)
-cluster='' builder='' tester='' failures=() closing=() minutes=()
+cluster='' builder='' behind_titles=() testers=() failures=() closing=() minutes=()
 
 # Runs on every way out: nothing that was started here may go on.
 clean_up() {
@@ -32,7 +32,7 @@ clean_up() {
   trap - EXIT INT TERM HUP
   stop_cluster
   local group
-  for group in $builder $tester; do kill -- "-$group" 2>/dev/null || true; done
+  for group in $builder "${testers[@]}"; do kill -- "-$group" 2>/dev/null || true; done
   rm -rf "$work"
   exit "$status"
 }
@@ -87,29 +87,43 @@ note_tier() {
   return "$status"
 }
 
-# behind TITLE COMMAND...: begins a tier that runs, at a low priority, while others mostly wait for a cluster. There is
-# one at a time.
+# behind TITLE COMMAND...: has a tier run, at a low priority, while others mostly wait for a cluster. One runs at a time, in
+# the order in which they were given; each in the environment as it is now.
 behind() {
+  local number=${#testers[@]}
   say "$1, in the background"
-  behind_title=$1 behind_start=$SECONDS
   set -m # a process group of its own, so that all of it can be stopped
-  PYTEST_ADDOPTS=$(report_durations) nice -n 10 "${@:2}" >"$work/behind.log" 2>&1 &
-  tester=$!
+  run_behind "$number" "${testers[*]: -1}" "${@:2}" &
   set +m
+  testers+=("$!") behind_titles+=("$1")
 }
 
-# join: waits for the tier that is in the background, at the usual priority, and tells of it as of any other.
-join() {
-  local status=0
-  say "$behind_title, to its end"
-  renice -n 0 --pgrp "$tester" >/dev/null 2>&1 || true
-  wait "$tester" || status=$?
-  tester=''
-  cat "$work/behind.log"
-  note_tier "$behind_title" "$work/behind.log" || status=1
-  note_minutes "$behind_title" "$behind_start"
-  [ "$status" = 0 ] || failures+=("$behind_title")
+# run_behind NUMBER PREVIOUS COMMAND...: runs it once the previous process has ended; leaves its output, and its seconds.
+run_behind() {
+  local status=0 start
+  while [ -n "$2" ] && kill -0 "$2" 2>/dev/null; do sleep 2; done
+  start=$SECONDS
+  PYTEST_ADDOPTS=$(report_durations) nice -n 10 "${@:3}" >"$work/behind-$1.log" 2>&1 || status=$?
+  echo "$((SECONDS - start))" >"$work/behind-$1.seconds"
   return "$status"
+}
+
+# join: waits for the tiers that are in the background, at the usual priority, and tells of each as of any other.
+join() {
+  local number
+  for number in "${!testers[@]}"; do join_one "$number"; done
+}
+
+join_one() {
+  local title=${behind_titles[$1]} log=$work/behind-$1.log status=0
+  say "$title, to its end"
+  renice -n 0 --pgrp "${testers[$1]}" >/dev/null 2>&1 || true
+  wait "${testers[$1]}" || status=$?
+  testers[$1]=''
+  cat "$log"
+  note_tier "$title" "$log" || status=1
+  note_minutes "$title" "$((SECONDS - $(<"$work/behind-$1.seconds")))"
+  [ "$status" = 0 ] || failures+=("$title")
 }
 
 # finish: what the tiers said last, the minutes of every step, and whether all went well.
@@ -151,15 +165,15 @@ why_no_go() {
   (cd tests/go && go mod download) || echo "Go modules cannot be reached"
 }
 
-# start_build WHAT...: builds these in the background, in this order and at the lowest priority: `helm`, releases of
-# Kubernetes, or `go` for the programs of tests/go. Each leaves a file in $work, which says where helm or the release is.
+# start_build WHAT...: builds these in the background, in this order and at the lowest priority: `helm`, `kwok`, releases of
+# Kubernetes, or `go` for the programs of tests/go. Each leaves a file in $work, which says where the program or release is.
 start_build() {
   local what
   set -m # a process group of its own, so that all of it can be stopped
   (
     for what; do
       case $what in
-        helm) built helm "$KUBE_DIR/build" helm || exit ;;
+        helm | kwok) built "$what" "$KUBE_DIR/build" "$what" || exit ;;
         go) built go env -C tests/go go build -o /dev/null ./program || exit ;;
         *) built "kubernetes-$what" "$KUBE_DIR/cluster" assets --version "$what" || exit ;;
       esac
