@@ -20,6 +20,8 @@ from tests.bench.classic.suite import PARTS as CLASSIC_PARTS
 from tests.bench.classic.suite import Suite, SuiteOptions
 from tests.bench.classic.world import ClassicWorld
 from tests.bench.control_plane import ControlPlane
+from tests.bench.fleet.suite import PARTS as FLEET_PARTS
+from tests.bench.fleet.suite import FleetOptions, FleetSuite
 from tests.bench.lab import Lab
 from tests.bench.pod import PodLauncher
 from tests.bench.report import Report, comparison_table, figure_table
@@ -32,7 +34,12 @@ from tests.bench.world import World
 
 _PROJECT = Path(__file__).resolve().parents[2]
 
-_GROUPS: Final = {"classic": CLASSIC_PARTS, "structured": STRUCTURED_PARTS, "scheduling": SCHEDULING_PARTS}
+_GROUPS: Final = {
+    "classic": CLASSIC_PARTS,
+    "structured": STRUCTURED_PARTS,
+    "scheduling": SCHEDULING_PARTS,
+    "fleet": FLEET_PARTS,
+}
 _PARTS: Final = tuple(part for parts in _GROUPS.values() for part in parts)
 
 W = TypeVar("W", bound=World)
@@ -55,7 +62,7 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    defaults = SuiteOptions()
+    defaults, fleet = SuiteOptions(), FleetOptions()
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measures the driver.")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures go")
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("BEFORE", "AFTER"), help="two files of --json")
@@ -66,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--nodes", type=int, default=defaults.nodes)
     parser.add_argument("--repeat", type=int, default=defaults.repeat, help="how often each load is run")
     parser.add_argument("--scale", type=int, nargs="+", default=defaults.scale_nodes, metavar="NODES")
+    parser.add_argument("--fleet", type=int, nargs="+", default=fleet.nodes, metavar="NODES", help="sizes of fleets")
+    parser.add_argument("--fleet-pods", type=int, default=fleet.pods_a_node, help="pods for each node of a fleet")
+    parser.add_argument("--fleet-quiet", type=float, default=fleet.quiet_seconds, help="seconds without a change")
     parser.add_argument("--python", default=sys.executable, help="interpreter whose fake_dra_driver is measured")
     parser.add_argument("--folder", type=Path, help="where state and logs go and stay (default: a temporary one)")
     return parser
@@ -85,6 +95,11 @@ async def _run(arguments: argparse.Namespace) -> Report:
             suite = SchedulingSuite(scheduling, arguments.structured_version, folder, arguments.python)
             await suite.run()
             report.add(suite.figures, suite.details)
+        if any(part in parts for part in FLEET_PARTS):
+            options = FleetOptions(tuple(arguments.fleet), arguments.fleet_pods, arguments.fleet_quiet)
+            fleet = FleetSuite(options, arguments.structured_version, folder, arguments.python)
+            await fleet.run()
+            report.add(fleet.figures, fleet.details)
     report.about["load_after"] = os.getloadavg()
     return report
 

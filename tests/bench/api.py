@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 from base64 import b64decode
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -13,11 +13,17 @@ from typing import Any, TypeVar
 import aiohttp
 import yaml
 
-__all__ = ["Api", "Json", "RefusedError", "all_of"]
+__all__ = ["METADATA", "TABLE", "Api", "Json", "RefusedError", "all_of"]
 
 T = TypeVar("T")
 Json = dict[str, Any]
 
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""Type of content: of each object only its metadata."""
+TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
+"""Type of content: what ``kubectl get`` shows."""
+
+_JSON = "application/json"
 _MAX_LINE_BYTES = 4 * 1024 * 1024
 _CONCURRENCY = 16
 """Requests at once: enough to keep the server busy, not so many that the client's own work is what is measured."""
@@ -55,9 +61,9 @@ class Api:
         ) as session:
             yield cls(session)
 
-    async def get(self, path: str) -> Json:
-        """Reads an object or a list. Raises RefusedError."""
-        return await self._send("GET", path)
+    async def get(self, path: str, accept: str = _JSON) -> Json:
+        """Reads an object or a list, as a type of content that may be less than all of it. Raises RefusedError."""
+        return await self._send("GET", path, accept=accept)
 
     async def create(self, path: str, body: Mapping[str, Any]) -> Json:
         """Creates an object. Raises RefusedError."""
@@ -79,6 +85,10 @@ class Api:
         """Applies a merge patch. Raises RefusedError."""
         return await self._send("PATCH", path, body, "application/merge-patch+json")
 
+    async def json_patch(self, path: str, *operations: Mapping[str, Any]) -> Json:
+        """Applies a JSON patch. Raises RefusedError."""
+        return await self._send("PATCH", path, operations, "application/json-patch+json")
+
     async def delete(self, path: str, *, at_once: bool = False) -> None:
         """Deletes an object or a collection; one that is gone is fine. Raises RefusedError."""
         try:
@@ -87,7 +97,7 @@ class Api:
             if error.code != HTTPStatus.NOT_FOUND:
                 raise
 
-    async def watch(self, path: str, version: str = "") -> AsyncGenerator[tuple[str, Json], None]:
+    async def watch(self, path: str, version: str = "", accept: str = _JSON) -> AsyncGenerator[tuple[str, Json], None]:
         """Gives type and object of each change. Without a version it begins with what is there.
 
         It also does so after the API server has ended the watch: it ends all when etcd was too slow for it, and one
@@ -95,7 +105,7 @@ class Api:
         """
         while True:
             params = {"watch": "true", **({"resourceVersion": version} if version else {})}
-            async with self._session.get(path, params=params) as response:
+            async with self._session.get(path, params=params, headers={"Accept": accept}) as response:
                 await _check(response, "WATCH", path)
                 async for line in response.content:
                     event = json.loads(line)
@@ -103,11 +113,16 @@ class Api:
             version = ""
 
     async def _send(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        content_type: str = _JSON,
+        accept: str = _JSON,
     ) -> Json:
         # Without blanks: opaque parameters are kept as they are sent, and whoever patches the object later sends none.
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        headers = {"Content-Type": content_type}
+        headers = {"Content-Type": content_type, "Accept": accept}
         async with self._session.request(method, path, data=data, headers=headers) as response:
             await _check(response, method, path)
             answer: Json = json.loads(await response.read())

@@ -29,18 +29,18 @@ exec "$@"
 
 @dataclass(frozen=True, slots=True)
 class PodLauncher:
-    """Makes commands that find the administrator's token where a pod finds its own: rights are not what is measured."""
+    """Makes commands that find a token where a pod finds its own: the administrator's, where rights do not matter."""
 
     account: Path
     server: str
 
     @classmethod
-    def make(cls, kubeconfig: Path, account: Path) -> "PodLauncher":
-        """Writes the files of the service account. Blocks."""
+    def make(cls, kubeconfig: Path, account: Path, token: str | None = None) -> "PodLauncher":
+        """Writes the files of the service account, which is the administrator's without a token. Blocks."""
         config = yaml.safe_load(kubeconfig.read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         account.mkdir(parents=True, exist_ok=True)
-        (account / "token").write_text(user["token"])
+        (account / "token").write_text(token or user["token"])
         (account / "ca.crt").write_bytes(b64decode(cluster["certificate-authority-data"]))
         (account / "namespace").write_text(DRIVER_NAMESPACE)
         return cls(account.absolute(), cluster["server"])

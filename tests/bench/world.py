@@ -101,11 +101,13 @@ class World:
         return bool((await self.api.get(path))["items"])
 
 
-async def wait_until(condition: Callable[[], Awaitable[bool]], problem: str) -> None:
+async def wait_until(
+    condition: Callable[[], Awaitable[bool]], problem: str, seconds: float = _PATIENCE_SECONDS
+) -> None:
     """Raises RuntimeError with the problem when it lasts."""
     try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with asyncio.timeout(seconds):
             while not await condition():  # noqa: ASYNC110 - it is another program that is waited for
                 await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError as error:
-        raise RuntimeError(f"after {_PATIENCE_SECONDS} s, {problem}") from error
+        raise RuntimeError(f"after {seconds} s, {problem}") from error
