@@ -5,9 +5,9 @@ What a command needs is imported when it runs (``dra.program.commandline``).
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from fake_dra_driver import __version__
 from fake_dra_driver.convert.settings import ConvertSettings
@@ -32,6 +32,8 @@ from fake_dra_driver.why.settings import WhySettings
 
 __all__ = ["COMMAND_LINE", "REFERENCE", "controller", "kubelet_plugin", "main", "set_nas_status"]
 
+S = TypeVar("S", bound=Settings)
+
 
 def _run_controller(settings: ControllerSettings) -> int:
     from fake_dra_driver.driver.programs.controller import run
@@ -39,10 +41,10 @@ def _run_controller(settings: ControllerSettings) -> int:
     return asyncio.run(run(settings))
 
 
-def _run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
+async def _kubelet_plugin(settings: KubeletPluginSettings) -> int:
     from fake_dra_driver.driver.programs.kubeletplugin import run
 
-    return asyncio.run(run(settings))
+    return await run(settings)
 
 
 def _run_webhook(settings: WebhookSettings) -> int:
@@ -51,10 +53,10 @@ def _run_webhook(settings: WebhookSettings) -> int:
     return asyncio.run(run(settings))
 
 
-def _run_set_nas_status(settings: SetNasStatusSettings) -> int:
+async def _set_nas_status(settings: SetNasStatusSettings) -> int:
     from fake_dra_driver.driver.programs.nasstatus import run
 
-    return asyncio.run(run(settings))
+    return await run(settings)
 
 
 def _run_status(settings: StatusSettings) -> int:
@@ -177,10 +179,15 @@ def _needing_the_cluster_extra(command: str) -> Iterator[None]:
         raise SystemExit(EXIT_FAILURE) from None
 
 
+def _hostable(name: str, model: type[S], coroutine: Callable[[S], Coroutine[Any, Any, int]]) -> Command[S]:
+    """A command that can run in a process of its own, or together with others in one."""
+    return Command(name, model, lambda settings: asyncio.run(coroutine(settings)), coroutine)
+
+
 _CONTROLLER = Command("controller", ControllerSettings, _run_controller)
-_KUBELET_PLUGIN = Command("kubelet-plugin", KubeletPluginSettings, _run_kubelet_plugin)
+_KUBELET_PLUGIN = _hostable("kubelet-plugin", KubeletPluginSettings, _kubelet_plugin)
 _WEBHOOK = Command("webhook", WebhookSettings, _run_webhook)
-_SET_NAS_STATUS = Command("set-nas-status", SetNasStatusSettings, _run_set_nas_status)
+_SET_NAS_STATUS = _hostable("set-nas-status", SetNasStatusSettings, _set_nas_status)
 _STATUS = Command("status", StatusSettings, _run_status)
 _WHY = Command("why", WhySettings, _run_why)
 _DEVICE_FAULT = Command("device fault", DeviceFaultSettings, _run_device_fault)

@@ -22,6 +22,8 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
+from fake_dra_driver.hosting.process import environment
+
 __all__ = [
     "DRIVER_NAME_WORDS",
     "LABEL_PATTERN",
@@ -141,8 +143,9 @@ class Setting:
         return self.info.metavar or self.allowed.replace(" or ", "|")
 
     def in_environment(self) -> tuple[str, str] | None:
-        """The variable that gives the setting in this process's environment, and its value; None when there is none."""
-        return next(((name, os.environ[name]) for name in self.variables if os.environ.get(name)), None)
+        """The variable that gives the setting in the program's environment, and its value; None when there is none."""
+        variables = environment()
+        return next(((name, variables[name]) for name in self.variables if variables.get(name)), None)
 
 
 class Settings(BaseSettings):

@@ -18,17 +18,19 @@ from fake_dra_driver.lazyface import lazy_face
 if TYPE_CHECKING:
     from fake_dra_driver.cluster.cluster import Cluster
     from fake_dra_driver.cluster.errors import ClusterError
+    from fake_dra_driver.cluster.kubelet.containerruntime.hosts import Host
     from fake_dra_driver.cluster.kubelet.containersetup.images import Image
     from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
     from fake_dra_driver.cluster.nodepool import DEFAULT_NODE, NodePool, NodeTaint
     from fake_dra_driver.cluster.releases import RELEASES
 
-__all__ = ["DEFAULT_NODE", "RELEASES", "Cluster", "ClusterError", "Image", "NodePool", "NodeTaint", "Timing"]
+__all__ = ["DEFAULT_NODE", "RELEASES", "Cluster", "ClusterError", "Host", "Image", "NodePool", "NodeTaint", "Timing"]
 
 _MODULES: Final = {
     "DEFAULT_NODE": "nodepool",
     "Cluster": "cluster",
     "ClusterError": "errors",
+    "Host": "kubelet.containerruntime.hosts",
     "Image": "kubelet.containersetup.images",
     "NodePool": "nodepool",
     "NodeTaint": "nodepool",

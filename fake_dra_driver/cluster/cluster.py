@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from loguru import logger
 
@@ -33,6 +33,7 @@ from fake_dra_driver.cluster.errors import ClusterError, no_such
 from fake_dra_driver.cluster.faultcommand import FaultCommand
 from fake_dra_driver.cluster.faults import ClusterFaults, find_resource
 from fake_dra_driver.cluster.folder import KUBECONFIG, folder_of_cluster
+from fake_dra_driver.cluster.kubelet.containerruntime.hosts import Hosts
 from fake_dra_driver.cluster.kubelet.containersetup.images import Image, Images
 from fake_dra_driver.cluster.kubelet.containersetup.serviceaccount import ServiceAccountKubeconfig
 from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
@@ -53,6 +54,9 @@ log = logger.bind(component="cluster")
 
 T = TypeVar("T")
 
+SHARING_NODES: Final = 4
+"""From so many nodes on, containers of images that have a ``Host`` share a process. A process of its own can be looked
+at and held as on a real node, but takes a second of a processor to start, and 60 MB: three of them are no burden."""
 _POLL_SECONDS = 0.05
 _FIELD_MANAGER = "fake-dra-driver-cluster"
 
@@ -73,6 +77,7 @@ class Cluster:
         timing: Timing | None = None,
         namespace_grace_seconds: float = GRACE_SECONDS,
         static_nodes: bool = False,
+        share_processes: bool | None = None,
         port: int = 0,
         folder: Path | None = None,
     ) -> None:
@@ -93,6 +98,8 @@ class Cluster:
                 cluster.
             static_nodes: whether Nodes without a kubelet stay as they are: the node lifecycle controller is left out.
                 As on a real cluster without that controller, each new Node keeps its not-ready taint.
+            share_processes: whether containers of images that have a ``Host`` run in one process for all nodes; None:
+                from ``SHARING_NODES`` on.
             port: the API server's port on loopback; 0: any that is free.
             folder: where to keep the nodes' files; None: a new folder, which is removed in the end. Its path must be
                 short, since the sockets of plugins are below it: at most 107 bytes for each.
@@ -134,6 +141,9 @@ class Cluster:
         self._timing = timing or Timing()
         self._namespace_grace_seconds = namespace_grace_seconds
         self._static_nodes = static_nodes
+        self._share_processes = share_processes
+        self.hosts: Hosts | None = None
+        """The processes that nodes share, while it runs."""
         self._port = port
         self._given_folder = folder
         self._folder: Path | None = None
@@ -194,7 +204,7 @@ class Cluster:
                     ready.set_result(None)
                     await self._leave.wait()
         finally:
-            self._folder = self._client = None
+            self._folder = self._client = self.hosts = None
             self._components.clear()
 
     async def _start_control_plane(self, group: asyncio.TaskGroup, parts: contextlib.AsyncExitStack) -> None:
@@ -218,6 +228,9 @@ class Cluster:
         tokens = self.server.client("kubelet")
         parts.push_async_callback(tokens.close)
         await asyncio.to_thread(self._images.unpack, self.folder / "images")
+        self.hosts = await parts.enter_async_context(
+            Hosts(self.folder, warden=self._warden, are_wanted=self._shares_processes)
+        )
         options = KubeletOptions(
             node_name="",
             root=self.folder,
@@ -227,9 +240,12 @@ class Cluster:
             logs=logs,
             timing=self._timing,
         )
-        self._nodes.open(group, options)
+        self._nodes.open(group, options, self.hosts)
         parts.push_async_callback(self._nodes.close)
         await self._nodes.start(self._first_nodes)
+
+    def _shares_processes(self) -> bool:
+        return self._nodes.expected >= SHARING_NODES if self._share_processes is None else self._share_processes
 
     async def _start_server(self, stack: contextlib.AsyncExitStack) -> None:
         try:

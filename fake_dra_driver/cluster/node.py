@@ -16,6 +16,7 @@ from loguru import logger
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.cluster.kubelet.containerruntime.hosts import Hosts
 from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
 from fake_dra_driver.cluster.kubelet.dra.slicecleanup import SliceCleanup
 from fake_dra_driver.cluster.kubelet.kubelet import Kubelet, KubeletOptions
@@ -38,15 +39,21 @@ class EmbeddedNode:
         options: of its kubelets.
         group: the parent of the kubelet's task.
         warden: ends its containers when this process is killed.
+        hosts: run programs of containers in a process that all nodes share.
     """
 
     def __init__(
-        self, server: ApiServer, options: KubeletOptions, group: asyncio.TaskGroup, warden: Warden | None = None
+        self,
+        server: ApiServer,
+        options: KubeletOptions,
+        group: asyncio.TaskGroup,
+        warden: Warden | None = None,
+        hosts: Hosts | None = None,
     ) -> None:
         self._server = server
         self._options = options
         self._group = group
-        self.runtime = ProcessRuntime(options.root, warden=warden)
+        self.runtime = ProcessRuntime(options.root, warden=warden, hosts=hosts)
         """Its containers."""
         self._changing = asyncio.Lock()
         # Held while it is switched on or off, and while its kubelet is restarted.

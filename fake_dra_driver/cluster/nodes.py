@@ -24,6 +24,7 @@ from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.controllers.podgc import delete_orphan
 from fake_dra_driver.cluster.errors import ClusterError, listed, no_such
 from fake_dra_driver.cluster.kinds import Node, Pod
+from fake_dra_driver.cluster.kubelet.containerruntime.hosts import Hosts
 from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
 from fake_dra_driver.cluster.node import EmbeddedNode
 from fake_dra_driver.cluster.nodepool import NodePool, check_counts, node_name
@@ -77,6 +78,7 @@ class ClusterNodes(Mapping[str, EmbeddedNode]):
         self._embedded: dict[str, EmbeddedNode] = {}
         self._folders = itertools.count()
         self._starting = asyncio.Semaphore(_STARTING_AT_ONCE)
+        self._hosts: Hosts | None = None
         self._running: tuple[asyncio.TaskGroup, KubeletOptions, Client] | None = None
 
     @override
@@ -91,6 +93,11 @@ class ClusterNodes(Mapping[str, EmbeddedNode]):
     def __len__(self) -> int:
         return len(self._embedded)
 
+    @property
+    def expected(self) -> int:
+        """How many have a kubelet, or will have one once they have started."""
+        return sum(not _is_simulated(life.pool) for life in self._lives.values())
+
     def of_pool(self, pool: NodePool | None) -> Sequence[str]:
         """The names of the nodes of a pool, or of none, that have started and stay, in the order of their coming."""
         return [
@@ -101,13 +108,15 @@ class ClusterNodes(Mapping[str, EmbeddedNode]):
 
     # --- start and stop ---
 
-    def open(self, group: asyncio.TaskGroup, options: KubeletOptions) -> None:
+    def open(self, group: asyncio.TaskGroup, options: KubeletOptions, hosts: Hosts) -> None:
         """From now on there may be nodes.
 
         Args:
             group: the parent of their tasks.
             options: of their kubelets; name and what a pool says are filled in, and the root is below the one here.
+            hosts: run programs of containers in processes that all nodes share.
         """
+        self._hosts = hosts
         # As the part of a real cluster that asks the cloud for its machines.
         self._running = group, options, self._server.client("cloud-controller-manager")
 
@@ -232,7 +241,7 @@ class ClusterNodes(Mapping[str, EmbeddedNode]):
             yield
             return
         options = node_options(options, life.name, options.root / life.folder, life.pool)
-        node = EmbeddedNode(self._server, options, group, self._warden)
+        node = EmbeddedNode(self._server, options, group, self._warden, self._hosts)
         async with contextlib.AsyncExitStack() as stack:
             async with self._starting:
                 await stack.enter_async_context(node)

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from fake_dra_driver import __version__
-from fake_dra_driver.cluster import Cluster, Image
+from fake_dra_driver.cluster import Cluster, Host, Image
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.packaging.manifests import chart_manifests, crd_manifests
 
@@ -25,10 +25,19 @@ _PROGRAMS: Mapping[str, str] = {
 }
 """Of the image: by name, the command that each is."""
 
+_ENV: Mapping[str, str] = {"PYTHONPATH": str(_PACKAGE.parent), "PYTHONUNBUFFERED": "1"}
+_HOST = Host(
+    command=(sys.executable, "-P", "-m", f"{_PACKAGE.name}.hosted"),
+    programs={name: (command,) for name, command in _PROGRAMS.items() if command != "controller"},
+    env=_ENV,
+)
+"""The controller stays a process of its own: there is one."""
+
 DRIVER_IMAGES: Mapping[str, Image] = {
     f"fake-dra-driver:v{__version__}": Image(
         programs={name: (sys.executable, "-P", "-m", _PACKAGE.name, command) for name, command in _PROGRAMS.items()},
-        env={"PYTHONPATH": str(_PACKAGE.parent), "PYTHONUNBUFFERED": "1"},
+        env=_ENV,
+        host=_HOST,
         api_access=True,
         own_ports=True,
     )

@@ -24,6 +24,7 @@ from loguru import logger
 from typing_extensions import override
 
 from fake_dra_driver import regularfile
+from fake_dra_driver.hosting.process import environment as program_environment
 from fake_dra_driver.runtime.clienttls import ClientTls
 from fake_dra_driver.runtime.clock import utc_now
 from fake_dra_driver.runtime.errors import CredentialsError
@@ -93,12 +94,12 @@ class ServiceAccountSource(CredentialsSource):
 
     Args:
         folder: where the service account is mounted.
-        environment: has the API server's address in the variables that the kubelet sets.
+        environment: has the API server's address in the variables that the kubelet sets; None: the program's own.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
-        self._environment = environment
+        self._environment = program_environment() if environment is None else environment
 
     @override
     async def resolve(self) -> Resolved:
@@ -193,7 +194,7 @@ class Credentials:
         *,
         service_account_dir: Path = SERVICE_ACCOUNT_DIR,
         token_refresh_seconds: float = _TOKEN_REFRESH_SECONDS,
-        environment: Mapping[str, str] = os.environ,
+        environment: Mapping[str, str] | None = None,
         default_server: str | None = None,
     ) -> "Credentials":
         """Finds and reads the credentials; see ``find_source``.
@@ -202,7 +203,8 @@ class Credentials:
             kubeconfig: path of a kubeconfig.
             service_account_dir: where the service account is mounted.
             token_refresh_seconds: age at which a token file is read again.
-            environment: says where a kubeconfig is (``KUBECONFIG``), and in a pod where the API server is.
+            environment: says where a kubeconfig is (``KUBECONFIG``), and in a pod where the API server is; None: the
+                program's own.
             default_server: what to use when none is named.
 
         Raises:
@@ -314,7 +316,7 @@ async def find_source(
     kubeconfig: str | None = None,
     *,
     service_account_dir: Path = SERVICE_ACCOUNT_DIR,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
     default_server: str | None = None,
 ) -> CredentialsSource:
     """Where the credentials are: in kubeconfigs where there are any, otherwise in the service account of the pod.
@@ -323,19 +325,20 @@ async def find_source(
         kubeconfig: path of a kubeconfig, which then has to be there. None: those of ``$KUBECONFIG``, of which some may
             be missing, or ``~/.kube/config``.
         service_account_dir: where the service account is mounted.
-        environment: of the process.
+        environment: None: the program's own.
         default_server: what to use when none is named, as kubectl does; None: that is an error, as for other programs.
     """
-    account = ServiceAccountSource(service_account_dir, environment)
+    variables = program_environment() if environment is None else environment
+    account = ServiceAccountSource(service_account_dir, variables)
 
     def find() -> CredentialsSource:
-        paths = [Path(kubeconfig).expanduser()] if kubeconfig else _usual_places(environment)
+        paths = [Path(kubeconfig).expanduser()] if kubeconfig else _usual_places(variables)
         if not kubeconfig and _exists(service_account_dir) and not any(map(_exists, paths)):
             return account
         from fake_dra_driver.runtime.kubeconfig.source import KubeconfigSource  # only here: see the module's docstring
 
         return KubeconfigSource(
-            paths, environment, must_exist=bool(kubeconfig), account=account, default_server=default_server
+            paths, variables, must_exist=bool(kubeconfig), account=account, default_server=default_server
         )
 
     return await asyncio.to_thread(find)

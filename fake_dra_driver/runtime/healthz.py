@@ -18,6 +18,7 @@ from aiohttp import web
 from loguru import logger
 
 from fake_dra_driver.groupcommit import GroupCommit, Pending
+from fake_dra_driver.hosting.process import release_at_end
 from fake_dra_driver.runtime.listening import ListenAddress
 from fake_dra_driver.runtime.metrics import CONTENT_TYPE, Metrics
 from fake_dra_driver.runtime.webserver import WebServer
@@ -71,6 +72,8 @@ class HealthServer:
         self._timeout_seconds = timeout_seconds
         self._checks: dict[str, dict[str, Check]] = {"/healthz": {"ping": _ping}, "/readyz": {"ping": _ping}}
         self._listening: Sequence[socket.socket] = ()
+        self._forget: Callable[[], object] = lambda: None
+        """Of what is to be done if it is not closed."""
         self._server: WebServer | None = None
         """Set while it runs."""
 
@@ -98,6 +101,7 @@ class HealthServer:
             ListenError: the address is in use, not of this machine, or not allowed for this user.
         """
         self._listening = await self._address.bind()
+        self._forget = release_at_end(self.close)
 
     async def run(self) -> None:
         """Answers requests until cancelled. Calls ``listen`` first if that has not been done."""
@@ -125,6 +129,7 @@ class HealthServer:
             await server.close(grace_seconds=0)
         for each in listening:
             each.close()
+        self._forget()
 
     # --- One request ---------------------------------------------------------------------------------------------
 

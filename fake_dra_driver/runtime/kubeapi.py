@@ -69,7 +69,7 @@ async def find_api(
     kubeconfig: str | None = None,
     *,
     service_account_dir: Path = SERVICE_ACCOUNT_DIR,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
 ) -> Api:
     """An Api with the credentials that ``credentials.find_source`` finds. No request is sent.
 

@@ -27,11 +27,14 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from loguru import logger
 
+from fake_dra_driver.hosting.process import shared_process
 from fake_dra_driver.untrustedtext import cut, escape, json_escape, one_line
 
 if TYPE_CHECKING:
@@ -67,7 +70,9 @@ def setup_logging(
     least: Literal["INFO", "ERROR"] = "INFO",
     context: Mapping[str, str] | None = None,
 ) -> None:
-    """Sends all logs of the process, those of libraries included, to stderr. Replaces what was set up before.
+    """Sends all logs of the program, those of libraries included, to stderr. Replaces what was set up before.
+
+    Of several programs in one process, each has its own (``hosting``).
 
     Args:
         format: text for people, or one JSON object a line.
@@ -76,11 +81,46 @@ def setup_logging(
         context: values of every line, such as the node that the process runs on.
     """
     render = _json_line if format == "json" else _text_line
-    level = least if verbosity <= 0 else _level(verbosity)
+    level = logger.level(least if verbosity <= 0 else _level(verbosity)).no
+    own = _Setup(render, level, _library_level(verbosity), dict(context or {}))
+    if shared_process.get() is None:
+        _set_up(own)
+        return
+    _setup_here.set(own)
+    _let_through(own)
+
+
+@dataclass(frozen=True, slots=True)
+class _Setup:
+    """What one program logs, and how."""
+
+    render: Callable[["Record", int], str]
+    level: int
+    library_level: int
+    context: Mapping[str, str]
+
+
+_shared: _Setup | None = None
+"""Of a process that several programs share: lets through what the most talkative of them wants."""
+_setup_here: ContextVar[_Setup | None] = ContextVar("setup", default=None)
+"""Of the program that runs, in a process that it shares."""
+
+
+def _let_through(wanted: _Setup) -> None:
+    """Sees to it that the one sink of a shared process gets all that this program wants."""
+    global _shared
+    if _shared is None or wanted.level < _shared.level or wanted.library_level < _shared.library_level:
+        before = _shared or wanted
+        least = min(wanted.level, before.level), min(wanted.library_level, before.library_level)
+        _shared = _Setup(wanted.render, *least, {})
+        _set_up(_shared)
+
+
+def _set_up(setup: _Setup) -> None:
     logger.remove()
-    logger.configure(extra=dict(context or {}))
-    logger.add(_sink(render), level=level, format="{message}", diagnose=False, backtrace=False)
-    logging.basicConfig(handlers=[_ToLoguru()], level=_library_level(verbosity), force=True)
+    logger.configure(extra=dict(setup.context))
+    logger.add(_sink(setup), level=setup.level, format="{message}", diagnose=False, backtrace=False)
+    logging.basicConfig(handlers=[_ToLoguru()], level=setup.library_level, force=True)
     logging.captureWarnings(capture=True)
 
 
@@ -97,11 +137,16 @@ def _library_level(verbosity: int) -> int:
     return logging.INFO if verbosity >= _LIBRARY_INFO_FROM else logging.WARNING
 
 
-def _sink(render: Callable[["Record", int], str]) -> Callable[["Message"], None]:
+def _sink(of_process: _Setup) -> Callable[["Message"], None]:
     stream = sys.stderr
 
     def write(message: "Message") -> None:
-        stream.write(_short_enough(render, message.record) + "\n")
+        record, setup = message.record, _setup_here.get()
+        if setup is not None:
+            if record["level"].no < setup.level:
+                return
+            record["extra"] = {**setup.context, **record["extra"]}
+        stream.write(_short_enough((setup or of_process).render, record) + "\n")
         stream.flush()
 
     return write
@@ -191,6 +236,9 @@ class _ToLoguru(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keeps level, logger and traceback; the caller's place in the source is not shown anyway."""
+        setup = _setup_here.get()
+        if setup is not None and record.levelno < setup.library_level:
+            return
         try:
             level: str | int = logger.level(record.levelname).name
         except ValueError:

@@ -14,13 +14,13 @@ Follows sigs.k8s.io/controller-runtime/pkg/manager. All tasks are children of on
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Generic, Protocol
 
 from loguru import logger
 from typing_extensions import TypeVar
 
+from fake_dra_driver.hosting.process import stop_signals
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import loop_time
@@ -246,7 +246,7 @@ class Manager(Generic[ClientT, CacheT]):
             Exception: what the first part that failed has raised.
         """
         self._refuse_when_running()
-        with self._signal_handlers():
+        with stop_signals(self._signals, self._handle_signal):
             try:
                 async with asyncio.TaskGroup() as self._group:
                     start = self._spawn("start", "manager-start", self._start)
@@ -374,24 +374,8 @@ class Manager(Generic[ClientT, CacheT]):
         except TimeoutError:
             log.warning("Connections to the API server did not close in time")
 
-    @contextmanager
-    def _signal_handlers(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        before = {number: signal.getsignal(number) for number in self._signals}
-        for number in self._signals:
-            loop.add_signal_handler(number, self._handle_signal, number)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                loop.remove_signal_handler(number)
-                signal.signal(number, signal.SIG_DFL if handler is None else handler)
-
     def _handle_signal(self, number: signal.Signals) -> None:
         log.info("Stopping on a signal; a second one ends the program at once", signal=number.name)
-        for one in self._signals:
-            asyncio.get_running_loop().remove_signal_handler(one)
-            signal.signal(one, signal.SIG_DFL)
         self.stop()
 
     # --- Checks --------------------------------------------------------------------------------------------------

@@ -47,6 +47,7 @@ from aiohttp.connector import Connection
 from typing_extensions import override
 from yarl import URL
 
+from fake_dra_driver.hosting.process import release_at_end
 from fake_dra_driver.runtime.connectionfailure import reason_of, without_password
 from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.untrustedtext import MAX_NAME, one_line
@@ -202,6 +203,7 @@ class HttpTransport(Transport):
         self.server = f"{credentials.server} ({credentials.origin})" if credentials.origin else credentials.server
         self._retired: list[_Pools] = []
         self._pools = _Pools(credentials, max_connections)
+        self._forget = release_at_end(self.close)
 
     @override
     async def send(self, request: HttpRequest, token: str | None) -> HttpResponse:
@@ -229,6 +231,7 @@ class HttpTransport(Transport):
         for pools in (*self._retired, self._pools):
             await pools.close()
         self._retired.clear()
+        self._forget()
 
     async def _begin(
         self, pools: "_Pools", session: aiohttp.ClientSession, request: HttpRequest, token: str | None

@@ -10,11 +10,12 @@ import fcntl
 import hashlib
 import os
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from fake_dra_driver.hosting.process import release_at_end
 from fake_dra_driver.inthread import in_thread
 from fake_dra_driver.regularfile import make_folder
 
@@ -48,6 +49,7 @@ class ClaimLock:
             OSError: the file cannot be opened.
         """
         opened: list[int] = []  # also where this task is cancelled while the thread opens the file
+        forget = release_at_end(lambda: _close(opened))
         try:
             await in_thread(lambda: opened.append(self._open()))
             pause_seconds = _FIRST_PAUSE_SECONDS
@@ -56,12 +58,17 @@ class ClaimLock:
                 pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
             yield
         finally:
-            for descriptor in opened:
-                os.close(descriptor)
+            forget()
+            _close(opened)
 
     def _open(self) -> int:
         make_folder(self._path.parent, _FOLDER_MODE)
         return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, _MODE)
+
+
+def _close(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _try_lock(descriptor: int, uid: str) -> bool:

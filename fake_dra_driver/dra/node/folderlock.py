@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from fake_dra_driver.dra.node.sockets import FOLDER_MODE, SocketError, SocketInUseError
+from fake_dra_driver.hosting.process import release_at_end
 from fake_dra_driver.regularfile import make_folder
 
 __all__ = ["FolderLock"]
@@ -40,11 +41,26 @@ _LONGEST_PAUSE_SECONDS: Final = 0.01
 class _Turn:
     """The time from taking the lock to its release."""
 
-    descriptor: int
+    lock: "_Lock"
     until: float
     """By the loop's clock: what comes later waits for the next turn."""
     holders: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class _Lock:
+    """A descriptor that has the lock, until it is released."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._forget = release_at_end(self._close)
+
+    def release(self) -> None:
+        self._forget()
+        self._close()
+
+    def _close(self) -> None:
+        os.close(self._descriptor)
 
 
 _turns: ContextVar[frozenset[_Turn]] = ContextVar("turns", default=frozenset())
@@ -110,12 +126,12 @@ class FolderLock:
         async with self._entrance:
             if self._turn is not None:
                 await self._turn.ended.wait()
-            descriptor = await self._attempt()
-            if descriptor is None:
+            lock = await self._attempt()
+            if lock is None:
                 raise SocketInUseError(
                     f"another kubelet plugin runs on {self._folder}; a node needs one instance, stop the other first"
                 )
-            turn = await self._begin(descriptor, math.inf)
+            turn = await self._begin(lock, math.inf)
         async with self._joined(turn):
             yield
 
@@ -129,7 +145,7 @@ class FolderLock:
             _turns.set(before)
             turn.holders -= 1
             if not turn.holders:
-                os.close(turn.descriptor)
+                turn.lock.release()
                 self._turn, self._released_at = None, asyncio.get_running_loop().time()
                 turn.ended.set()
 
@@ -147,10 +163,10 @@ class FolderLock:
                 return self._turn
             await self._offer_to_others()
             pause_seconds = _FIRST_PAUSE_SECONDS
-            while (descriptor := await self._attempt()) is None:
+            while (lock := await self._attempt()) is None:
                 await asyncio.sleep(pause_seconds)
                 pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
-            return await self._begin(descriptor, self._busy_until)
+            return await self._begin(lock, self._busy_until)
 
     async def _offer_to_others(self) -> None:
         """Leaves the folder alone for a moment if this process has worked on it for long."""
@@ -162,22 +178,26 @@ class FolderLock:
             await asyncio.sleep(free_at - loop.time())
         self._busy_until = loop.time() + self._turn_seconds
 
-    async def _begin(self, descriptor: int, until: float) -> _Turn:
+    async def _begin(self, lock: _Lock, until: float) -> _Turn:
         """A turn in which the caller is counted."""
         try:
             await self._on_taken()
         except BaseException:
-            os.close(descriptor)
+            lock.release()
             raise
-        self._turn = _Turn(descriptor, until, holders=1)
+        self._turn = _Turn(lock, until, holders=1)
         return self._turn
 
-    async def _attempt(self) -> int | None:
-        """A descriptor that has the lock; None when another process has it."""
+    async def _attempt(self) -> _Lock | None:
+        """The lock; None when another process has it."""
         attempt = asyncio.get_running_loop().run_in_executor(None, _lock, self._folder)
+        forget = release_at_end(lambda: attempt.add_done_callback(_release))
         try:
-            return await asyncio.shield(attempt)
+            descriptor = await asyncio.shield(attempt)
+            forget()
+            return None if descriptor is None else _Lock(descriptor)
         except asyncio.CancelledError:
+            forget()
             attempt.add_done_callback(_release)  # the thread goes on, and may get the lock
             raise
 

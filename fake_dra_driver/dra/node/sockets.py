@@ -20,6 +20,7 @@ import grpc
 from loguru import logger
 
 from fake_dra_driver.dra.node.pluginsockets import MAX_PATH_SIZE_BYTES, unseen
+from fake_dra_driver.hosting.process import release_at_end
 from fake_dra_driver.regularfile import make_folder
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
@@ -72,7 +73,7 @@ class SocketServer:
         """
         self.path = path
         self._add_services = add_services
-        self._server: grpc.aio.Server | None = None
+        self._server: _Server | None = None
         self._identity: tuple[int, int] | None = None
         """Device and inode of the socket that is ours."""
 
@@ -90,11 +91,9 @@ class SocketServer:
             )
         await self._prepare_place()
         place = unseen(self.path)
-        server = grpc.aio.server()
-        self._add_services(server)
+        server = _Server(self._add_services)
         try:
-            server.add_insecure_port(f"unix:{place}")
-            await server.start()
+            await server.listen(place)
             self._identity = await asyncio.to_thread(_put_in_place, place, self.path)
         except (RuntimeError, OSError) as e:  # gRPC raises RuntimeError for a bind that failed
             await server.stop(0)
@@ -147,6 +146,24 @@ class SocketServer:
             await asyncio.to_thread(self.path.unlink, missing_ok=True)
         except OSError as e:
             raise SocketError(f"cannot use {self.path}: {e.strerror or e}") from e
+
+
+class _Server:
+    """gRPC's own, which has to be stopped for a program that was cut off in a process that lives on."""
+
+    def __init__(self, add_services: Callable[[grpc.aio.Server], None]) -> None:
+        self._server = grpc.aio.server()
+        add_services(self._server)
+        self._forget = release_at_end(lambda: self._server.stop(None))
+
+    async def listen(self, place: Path) -> None:
+        """Raises RuntimeError where it cannot."""
+        self._server.add_insecure_port(f"unix:{place}")
+        await self._server.start()
+
+    async def stop(self, grace_seconds: float) -> None:
+        await self._server.stop(grace_seconds)
+        self._forget()
 
 
 async def is_served(path: Path) -> bool:

@@ -10,7 +10,7 @@ import difflib
 import sys
 import textwrap
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -43,6 +43,8 @@ class Command(Generic[S]):
     settings: type[S]
     run: Callable[[S], int]
     """Returns the exit status."""
+    coroutine: Callable[[S], Coroutine[Any, Any, int]] | None = None
+    """The same in an event loop that runs already, for a process of several programs; None: it needs its own."""
 
     @property
     def summary(self) -> str:
@@ -156,6 +158,39 @@ class CommandLine:
             program: what a person has called it by, in messages.
             arguments: those of the command.
         """
+        settings = self._settings(command, program, arguments)
+        if isinstance(settings, int):
+            return settings
+        try:
+            return command.run(settings)
+        except KeyboardInterrupt:
+            return EXIT_INTERRUPTED
+        except (Exception, BaseExceptionGroup) as error:
+            if _said(program, settings, error):
+                return EXIT_FAILURE
+            raise
+
+    async def run_hosted(self, name: str, arguments: Sequence[str]) -> int:
+        """Runs a command that has a coroutine, as ``main`` does; for a process that runs several programs.
+
+        Raises:
+            KeyError: there is no such command.
+        """
+        command, program = self.commands[name], f"{self._program} {name}"
+        settings = self._settings(command, program, arguments)
+        if isinstance(settings, int):
+            return settings
+        if command.coroutine is None:
+            raise KeyError(name)
+        try:
+            return await command.coroutine(settings)
+        except (Exception, BaseExceptionGroup) as error:
+            if _said(program, settings, error):
+                return EXIT_FAILURE
+            raise
+
+    def _settings(self, command: Command[S], program: str, arguments: Sequence[str]) -> S | int:
+        """What a command is to run with; or the exit status where that is all there is to do."""
         if HELP_FLAGS.intersection(arguments):
             sys.stdout.write(help_text(command.settings, program))
             return 0
@@ -163,24 +198,23 @@ class CommandLine:
             sys.stdout.write(f"{program} {self._version}\n")
             return 0
         try:
-            settings = parse(command.settings, arguments)
+            return parse(command.settings, arguments)
         except UsageError as error:
             lines = "".join(f"  {one_line(problem)}\n" for problem in error.problems)
             sys.stderr.write(f"{program}: cannot start:\n{lines}Run '{program} --help' for all settings.\n")
             return EXIT_USAGE
-        try:
-            return command.run(settings)
-        except KeyboardInterrupt:
-            return EXIT_INTERRUPTED
-        except (Exception, BaseExceptionGroup) as error:
-            for leaf in _leaves(error):
-                if isinstance(leaf, StandardOutputError):
-                    raise leaf from error
-            sentences = _expected(error, settings)
-            if sentences is None:
-                raise
-            sys.stderr.write("".join(f"{_told(f'{program}: {sentence}')}\n" for sentence in sentences))
-            return EXIT_FAILURE
+
+
+def _said(program: str, settings: Settings, error: BaseException) -> bool:
+    """Says what has gone wrong. Returns whether it could: not where it is a defect of the program."""
+    for leaf in _leaves(error):
+        if isinstance(leaf, StandardOutputError):
+            raise leaf from error
+    sentences = _expected(error, settings)
+    if sentences is None:
+        return False
+    sys.stderr.write("".join(f"{_told(f'{program}: {sentence}')}\n" for sentence in sentences))
+    return True
 
 
 def _exit_status(program: str, run: Callable[[], int]) -> int:

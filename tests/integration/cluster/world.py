@@ -29,6 +29,7 @@ from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.cluster.documents import Document, read_documents
 from fake_dra_driver.cluster.kinds import Namespace, Pod
+from fake_dra_driver.cluster.kubelet.pods.restarts import INITIAL_SECONDS
 from fake_dra_driver.cluster.releases import RELEASES
 from fake_dra_driver.demo.expectations import DemoError, Logs, check_initial, check_prepared, devices_in
 from fake_dra_driver.demo.inspector import Inspector
@@ -355,7 +356,12 @@ def _in_version(document: Document, api: ResourceApi) -> Mapping[str, Any]:
 
 @asynccontextmanager
 async def running_world(
-    kubernetes_version: str = "1.30", nodes: int = 1, plugin_on: int | None = None
+    kubernetes_version: str = "1.30",
+    nodes: int = 1,
+    plugin_on: int | None = None,
+    *,
+    share_processes: bool | None = None,
+    restart_seconds: float = INITIAL_SECONDS,
 ) -> AsyncIterator[World]:
     """A cluster with the driver in it, Ready.
 
@@ -363,9 +369,11 @@ async def running_world(
         kubernetes_version: the release.
         nodes: how many.
         plugin_on: how many of them have a kubelet plugin, 1 or (None) all.
+        share_processes: see ``Cluster``.
+        restart_seconds: how long the first container waits that is started again.
     """
     names = tuple(f"fake-dra-driver-cluster-worker{number or ''}" for number in (0, *range(2, nodes + 1)))
-    timing = Timing(resync_seconds=1, retry_seconds=0.2)
+    timing = Timing(resync_seconds=1, retry_seconds=0.2, restart_seconds=restart_seconds)
     version = RELEASES[kubernetes_version].structured_version
     api = RESOURCE_APIS[version] if version else None
     async with (
@@ -375,6 +383,7 @@ async def running_world(
             images=DRIVER_IMAGES,
             timing=timing,
             namespace_grace_seconds=0,
+            share_processes=share_processes,
         ) as cluster,
         open_kubectl(cluster.kubeconfig, None) as kubectl,
     ):

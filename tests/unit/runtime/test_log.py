@@ -1,3 +1,4 @@
+import contextvars
 import io
 import json
 import logging
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import tracemalloc
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import redirect_stderr
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import given
 from loguru import logger
 
+from fake_dra_driver.hosting.process import shared_process
 from fake_dra_driver.runtime.log import MAX_LINE_BYTES, setup_logging
 from tests.crash.bounds import examples
 from tests.support.logsink import log_into_what_is_captured
@@ -279,3 +281,30 @@ def test_no_line_of_a_log_gets_between_pytests_own(tmp_path: Path) -> None:
     )
     assert "1 passed" in ended.stdout
     assert "between two tests" not in ended.stdout + ended.stderr
+
+
+class Shared:
+    """A process that several programs share."""
+
+    def __init__(self) -> None:
+        self.environment: Mapping[str, str] = {}
+        self.handlers: dict[int, Any] = {}
+        self.releases: dict[object, Any] = {}
+
+
+def test_programs_of_one_process_differ_in_format_level_and_values(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    loud, quiet = contextvars.copy_context(), contextvars.copy_context()
+    for program in (loud, quiet):
+        program.run(shared_process.set, Shared())
+    loud.run(setup_logging, "json", 5, context={"node": "loud"})
+    quiet.run(setup_logging, "text", 0, context={"node": "quiet"})
+    loud.run(log.debug, "a detail", value=1)
+    quiet.run(log.debug, "nothing that anyone reads")
+    quiet.run(logging.getLogger("library").info, "nothing that anyone reads")
+    quiet.run(log.info, "news")
+    loud_line, quiet_line = capsys.readouterr().err.splitlines()
+    found = json.loads(loud_line)
+    assert (found["level"], found["msg"], found["node"], found["value"]) == ("debug", "a detail", "loud", 1)
+    assert re.fullmatch(r"\S+ INFO    workqueue: news node=quiet", quiet_line)

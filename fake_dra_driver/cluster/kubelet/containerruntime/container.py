@@ -10,6 +10,7 @@ from typing import Literal
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet.containerruntime.cdi import DeviceEdits
 from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import ContainerLog
+from fake_dra_driver.cluster.kubelet.containerruntime.hosts import Host
 from fake_dra_driver.cluster.kubelet.containerruntime.program import Program
 
 __all__ = ["Container", "ContainerConfig", "ExecResult", "Job", "PodReference", "Sandbox"]
@@ -41,6 +42,8 @@ class ContainerConfig:
     """Port of this machine by container port, where they differ."""
     edits: DeviceEdits = field(default_factory=DeviceEdits)
     """What its devices add; of it only variables and mounted programs have an effect here, both in ``env``."""
+    host: Host | None = None
+    """Runs its programs where it can; None: each is a process."""
     digest: str = ""
     """Of the part of the pod's spec that it was made from."""
 

@@ -42,11 +42,17 @@ class Process(Program):
 
     @classmethod
     async def start(
-        cls, argv: Sequence[str], *, env: Mapping[str, str], folder: Path, warden: Warden | None = None
+        cls,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        folder: Path,
+        warden: Warden | None = None,
+        stdin: int = subprocess.DEVNULL,
     ) -> "Process":
         """Starts a program; a name without a slash is looked for in ``env["PATH"]``.
 
-        With a ``warden``, it and all of its group end when this process does.
+        With a ``warden``, it and all of its group end when this process does. ``stdin`` may be a descriptor.
 
         Must not be cancelled, or a program may run that is not known here.
 
@@ -54,7 +60,7 @@ class Process(Program):
             OSError: there is no such program or folder, or it may not be run.
             ValueError: an argument or a variable holds a NUL.
         """
-        process = cls(await asyncio.to_thread(_spawn, argv, env, folder, warden), warden)
+        process = cls(await asyncio.to_thread(_spawn, argv, env, folder, warden, stdin), warden)
         await process._connect()
         return process
 
@@ -119,12 +125,14 @@ class Process(Program):
             self._pipe.close()
 
 
-def _spawn(argv: Sequence[str], env: Mapping[str, str], folder: Path, warden: Warden | None) -> subprocess.Popen[bytes]:
+def _spawn(
+    argv: Sequence[str], env: Mapping[str, str], folder: Path, warden: Warden | None, stdin: int
+) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(  # noqa: S603 - running what the pod says is what this is for
         argv,
         env=env,
         cwd=folder,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,

@@ -31,6 +31,7 @@ from fake_dra_driver.cluster.kubelet.containerruntime.container import (
     Sandbox,
 )
 from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import ContainerLog
+from fake_dra_driver.cluster.kubelet.containerruntime.hosts import Hosts
 from fake_dra_driver.cluster.kubelet.containerruntime.process import Process
 from fake_dra_driver.cluster.kubelet.containerruntime.program import Program
 from fake_dra_driver.cluster.warden import Warden
@@ -59,12 +60,16 @@ class ProcessRuntime:
     Args:
         root: the folder that is the node's root file system.
         warden: kills the containers when this process is killed; without one they would live on.
+        hosts: run programs of images that have a host; without them each program is a process.
         now: for the times of containers and of their log lines.
     """
 
-    def __init__(self, root: Path, *, warden: Warden | None = None, now: WallClock = utc_now) -> None:
+    def __init__(
+        self, root: Path, *, warden: Warden | None = None, hosts: Hosts | None = None, now: WallClock = utc_now
+    ) -> None:
         self.root = root
         self._warden = warden
+        self._hosts = hosts
         self.boot_id = str(uuid.uuid4())
         """A new one for each boot, like /proc/sys/kernel/random/boot_id."""
         self._now = now
@@ -280,6 +285,9 @@ class ProcessRuntime:
         return ExecResult(code if code >= 0 else 128 - code, output.decode(errors="replace"))
 
     async def _spawn(self, config: ContainerConfig, argv: Sequence[str]) -> Program:
+        hosts, host = self._hosts, config.host
+        if hosts is not None and host is not None and hosts.are_wanted() and (hosted := host.argv_of(argv)):
+            return await hosts.start(host, hosted, config.env)
         return await Process.start(argv, env=config.env, folder=config.folder, warden=self._warden)
 
     # --- Inside --------------------------------------------------------------------------------------------------

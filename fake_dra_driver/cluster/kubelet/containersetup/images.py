@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from fake_dra_driver.cluster.kubelet.containerruntime.hosts import Host
 from fake_dra_driver.cluster.kubelet.pod import Container
 
 __all__ = ["Image", "Images", "NoImageError"]
@@ -40,6 +41,8 @@ class Image:
     """Folders in which programs are looked for before those of the system."""
     programs: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """More programs, which need no folder: by name, the command that runs in its place, before the arguments."""
+    host: Host | None = None
+    """Runs some of the programs, for many nodes in one process; None: each runs in a process of its own."""
     api_access: bool = False
     """Whether containers get KUBECONFIG with the credentials of their pod's service account. On a real node these are
     mounted at /var/run/secrets; other containers here get none."""

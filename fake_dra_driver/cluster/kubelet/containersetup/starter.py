@@ -103,6 +103,7 @@ class ContainerStarter:
             edits=edits,
             folder=await self._folder(pod, spec, here),
             ports=ports,
+            host=image.host,
             digest=spec.digest(),
         )
         return await self.runtime.start(config)

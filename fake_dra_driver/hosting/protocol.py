@@ -1,0 +1,68 @@
+"""What a client and a process that runs instances say to each other: lines of JSON over one stream, in both directions.
+
+The client numbers the instances. It says ``start`` and ``signal``; it is told what an instance writes, and its end. A
+side that is gone is noticed by the end of the stream: the instances end with their client.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Final
+
+__all__ = ["MAX_LINE_BYTES", "Exited", "Message", "Output", "SendSignal", "Start", "decode", "encode"]
+
+MAX_LINE_BYTES: Final = 4 * 1024 * 1024
+"""More than any line has: arguments and variables are some kilobytes, output comes in pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Runs a program."""
+
+    id: int
+    argv: list[str]
+    """Its name, as the process knows it, and its arguments."""
+    env: dict[str, str]
+    """All of its environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendSignal:
+    """Does to an instance what the signal does to a process; nothing to one that has ended."""
+
+    id: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What an instance has written to its standard output or standard error."""
+
+    id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The last that is said of an instance."""
+
+    id: int
+    code: int
+    """Its exit code, or the negative number of the signal that ended it."""
+
+
+Message = Start | SendSignal | Output | Exited
+_KINDS: Final[dict[str, type[Message]]] = {kind.__name__: kind for kind in (Start, SendSignal, Output, Exited)}
+
+
+def encode(message: Message) -> bytes:
+    """A line, with its end."""
+    return json.dumps([type(message).__name__, asdict(message)]).encode() + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """Reads a line. Raises ValueError: it is none of these; the two sides are not of one release."""
+    try:
+        kind, fields = json.loads(line)
+        return _KINDS[kind](**fields)
+    except (TypeError, KeyError, ValueError) as error:
+        raise ValueError(f"no message of this protocol: {line[:100]!r}") from error
