@@ -55,7 +55,12 @@ def _controller_rules(names: DriverNames) -> tuple[Rule, ...]:
             ("patch",),
             "status",
         ),
-        Rule("Which labels nodes have, by which profiles choose them.", (Node,), CACHE_VERBS, only=STRUCTURED),
+        Rule(
+            "Which labels nodes have, by which profiles choose them, and which of them have no kubelet plugin.",
+            (Node,),
+            READ_VERBS,
+            only=STRUCTURED,
+        ),
         Rule(
             "To say that devices are ready for the pods that are to be bound, and how those of nodes without a kubelet "
             "plugin are. An admission policy keeps it to devices of this driver.",
@@ -81,7 +86,7 @@ def _controller_rules(names: DriverNames) -> tuple[Rule, ...]:
         Rule(
             "To publish the devices of nodes without a kubelet plugin. An admission policy keeps it to those.",
             (ResourceSlice,),
-            (*CACHE_VERBS, "create", "update", "delete"),
+            (*READ_VERBS, "create", "update", "delete"),
             only=STRUCTURED,
         ),
     )

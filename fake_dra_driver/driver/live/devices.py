@@ -46,7 +46,13 @@ class MockDevices(LiveDevices):
         async with asyncio.TaskGroup() as group:
             group.create_task(self._profiles.connect(access), name="first deviceprofiles")
             group.create_task(self.faults.connect(access), name="first devicefaults")
-        LostDevices(self._node, access).look()
+        lost = LostDevices(access.node, f"resource.k8s.io/{access.api.version}", access.events)
+
+        def look() -> None:
+            lost.look({device.uuid for device in self._node.devices}, access.prepared())
+
+        self._node.subscribe(look)
+        look()
 
     @override
     async def run(self) -> None:

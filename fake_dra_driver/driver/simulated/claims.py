@@ -16,7 +16,9 @@ from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID, ResourceKind
 from fake_dra_driver.dra import ClaimEvents, NodeClaim, PreparedClaim, PrepareError, disputed_devices, find_holder
 from fake_dra_driver.driver.fault.effects import NO_FAULTS, FaultEffects
+from fake_dra_driver.driver.fault.offer import present_node
 from fake_dra_driver.driver.live.failurecounts import Call
+from fake_dra_driver.driver.live.lostdevices import LostDevices
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 from fake_dra_driver.driver.profile.mocknode import MockNode
 from fake_dra_driver.driver.simulated.calls import Answer, SimulatedCalls
@@ -125,6 +127,8 @@ class _Node:
     """Whether what the node has may have changed."""
     is_restored: bool = False
     """Whether it is known what was prepared before this program was started."""
+    lost: LostDevices | None = None
+    """Tells of devices that have gone; None: what is prepared has not been compared with the node yet."""
 
 
 class SimulatedClaims(Generic[UsedT]):
@@ -232,7 +236,17 @@ class SimulatedClaims(Generic[UsedT]):
         known.refused["prepare"] &= used.keys() - known.prepared.keys()
         for uid in sorted(told):
             claims.report(used[uid], known.prepared[uid])
+        if is_news:
+            self._tell_lost(mock, known)
         return pauses
+
+    def _tell_lost(self, mock: MockNode, known: _Node) -> None:
+        # Of what was lost before this program was started, people have been told.
+        is_told = known.lost is None
+        if known.lost is None:
+            known.lost = LostDevices(mock.node, self._claims.kind.api_version, self._events)
+        there = {device.device.uuid for device in present_node(mock, known.effects).devices}
+        known.lost.look(there, known.prepared, is_told=is_told)
 
     def _prepare_claim(self, name: str, known: _Node, claims: NodeClaims[UsedT], used: UsedT) -> Answer:
         try:

@@ -327,6 +327,10 @@ async def test_a_device_that_vanishes_is_not_ready(world: SimulatedWorld) -> Non
         assert world.prepared() == {"c": [UUIDS[1]]}
         (device,) = world.read_claim("c").status.devices
         assert [(one.status, one.reason) for one in device.conditions or ()] == [("False", "Vanished")]
+        (message,) = brain.events.messages("DeviceGone")
+        assert f"does not have device fake-1 ({UUIDS[1]}) any more" in message
+    async with running(world) as brain:
+        assert brain.events.events == []
 
 
 async def test_a_plugin_that_a_fault_withholds_is_not_ready(world: SimulatedWorld) -> None:
