@@ -86,10 +86,14 @@ def _condition(expression: str) -> tuple[frozenset[str], Callable[[Mapping[str, 
 
 
 def _substitution(texts: list[str], paths: list[tuple[str, ...]]) -> Callable[[Mapping[str, Any]], str]:
+    pairs = list(zip(paths, texts[1:], strict=True))
+
     def substitute(variables: Mapping[str, Any]) -> str:
         parts = [texts[0]]
-        for path, text in zip(paths, texts[1:], strict=True):
-            parts += (_text_at(path, variables), text)
+        for path, text in pairs:
+            # Most are texts that no field has to be taken of.
+            found = variables.get(path[0]) if len(path) == 1 else None
+            parts += (found if type(found) is str else _text_at(path, variables), text)
         return "".join(parts)
 
     return substitute

@@ -1,6 +1,7 @@
 """The devices that a profile gives a node."""
 
 import re
+import uuid
 from typing import Any
 
 import pytest
@@ -40,6 +41,10 @@ def test_a_group_alone_has_what_the_default_devices_have() -> None:
     }
     assert re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", first["attributes"]["uuid"]["string"])
     assert second["attributes"]["uuid"] != first["attributes"]["uuid"]
+    namespace = uuid.UUID("5a0b2c6e-3f7d-4b61-9f0e-8d1c7a42e9b3")
+    assert first["attributes"]["uuid"]["string"] == str(uuid.uuid5(namespace, "fake.resource.3-shake.com/n1/gpu/0")), (
+        "as all releases have it"
+    )
 
 
 def test_an_empty_object_stands_for_no_attributes() -> None:
