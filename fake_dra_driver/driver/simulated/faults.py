@@ -1,7 +1,6 @@
 """DeviceFaults at work on a fleet: which nodes have to be looked at when a fault, a claim, or the time changes.
 
-As on the node of a plugin (``live.faults``), what a fault does is a function of the objects and of the time. Calls of a
-kubelet there are none: nothing is prepared, so that ``prepare``, ``unprepare`` and ``deregister`` do nothing here.
+As on the node of a plugin (``live.faults``), what a fault does is a function of the objects and of the time.
 """
 
 from collections.abc import Iterable
@@ -46,7 +45,7 @@ class FleetFaults(Reconciler):
         self._catalog = catalog
         self._status = status
         self._now = dependencies.now
-        self.controller = Controller("simulatednode", self)
+        self.controller = Controller("simulatednodefaults", self)
         fleet.subscribe_to_nodes(self._see_node)
         catalog.when_open(self._follow)
 

@@ -1,16 +1,15 @@
 """What becomes of binding conditions: what the profile of a device says, and the faults that hit it."""
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.driver.fault.effects import BindingFault
 from fake_dra_driver.driver.fault.evaluation import effects_of
 from fake_dra_driver.driver.fault.target import Place
 from fake_dra_driver.driver.objectstatus.catalog import MockCatalog
 from fake_dra_driver.driver.structured.binding import READY_AT_ONCE, BindingPlan
+from fake_dra_driver.driver.structured.holders import holders_among
 
 __all__ = ["BindingPlans"]
 
@@ -43,7 +42,8 @@ class BindingPlans:
             # A node without a profile has no such devices, and what cannot be used is the plugin's to tell of.
             return READY_AT_ONCE
         profile = f"DeviceProfile {chosen.metadata.name}"
-        place = Place(node, catalog.driver, catalog.labels_of(name), self._holders(name))
+        holders = holders_among(self._claims_on_node(name), catalog.driver, name)
+        place = Place(node, catalog.driver, catalog.labels_of(name), holders)
         state = effects_of(catalog.faults.list(), place, self._now())
         device = next((each for each in node.devices if each.name == result.device), None)
         if device is None or device.name in state.effects.vanished:
@@ -61,12 +61,3 @@ class BindingPlans:
             " and ".join(because),
             state.next_change,
         )
-
-    def _holders(self, node: str) -> Mapping[str, Collection[NamespacedName]]:
-        holders = defaultdict[str, list[NamespacedName]](list)
-        for claim in self._claims_on_node(node):
-            allocation = claim.status.allocation
-            for result in () if allocation is None else allocation.devices.results:
-                if (result.driver, result.pool) == (self._catalog.driver, node):
-                    holders[result.device].append(claim.key)
-        return holders
