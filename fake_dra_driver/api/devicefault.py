@@ -235,7 +235,7 @@ class DeviceFaultSpec(SchemaModel):
 
 
 class FaultOnNode(SchemaModel):
-    """What a fault does on one node, as the kubelet plugin there says."""
+    """What a fault does on one node, as the kubelet plugin there says, or the controller for a node without one."""
 
     node: str = Field(max_length=253)
     """Name of the node."""
@@ -251,6 +251,8 @@ class FaultOnNode(SchemaModel):
     """What is wrong with the fault itself, such as an expression that fails for a device."""
     observed_generation: int = 0
     """The metadata.generation that this is about."""
+    simulated: bool = False
+    """Whether the node has no kubelet plugin, so that the controller says it."""
 
 
 class DeviceFaultStatus(SchemaModel):

@@ -730,6 +730,10 @@ def test_the_controller_says_of_a_fault_whether_it_can_be(controller: Account, f
     until_refused(partial(controller.patch, fault, {"status": {"nodes": []}}))
     assert controller.patch(fault, {"status": {"conditions": [CONDITION]}}) == ALLOWED
     assert "The controller may not change status.nodes" in controller.patch(fault, {"status": {"nodes": []}})
+    kept = {"node": OTHER_NODE}
+    assert controller.patch(fault, {"status": {"nodes": [kept, {"node": "kwok", "simulated": True}]}}) == ALLOWED
+    for entries in ([kept, {"node": "kwok"}], [{**kept, "simulated": True}]):
+        assert "The controller may not change status.nodes" in controller.patch(fault, {"status": {"nodes": entries}})
 
 
 # --- Tokens
