@@ -11,24 +11,23 @@ from fake_dra_driver.driver.classic.simulatedclaims import ClassicClaims
 from fake_dra_driver.driver.fault.target import Holders
 from fake_dra_driver.driver.profile.mocknode import MockNode
 from fake_dra_driver.driver.simulated.claims import SimulatedClaims
+from fake_dra_driver.driver.simulated.fleet import Fleet
 from fake_dra_driver.driver.simulated.setup import Simulation
 from fake_dra_driver.driver.simulated.states import SimulatedStates
 from fake_dra_driver.runtime import Controller, InvalidObjectError
 
-__all__ = ["simulated_controllers"]
+__all__ = ["simulated_controllers", "simulated_states"]
 
 
-def simulated_controllers(wiring: ControllerWiring, simulation: Simulation) -> Sequence[Controller]:
-    """Makes them.
+def simulated_states(wiring: ControllerWiring, fleet: Fleet) -> SimulatedStates:
+    """What writes the objects of simulated nodes, with what is prepared there.
 
     Args:
         wiring: what controllers are made with.
-        simulation: of the nodes.
+        fleet: the nodes.
     """
-    fleet = simulation.fleet
     informer = wiring.cache.informer(NodeAllocationState, namespace=wiring.namespace)
-    known = wiring.cache.informer(ResourceClaim)
-    claims = ClassicClaims(known, informer)
+    claims = ClassicClaims(wiring.cache.informer(ResourceClaim), informer)
     states = SimulatedStates(
         wiring.client,
         informer,
@@ -40,6 +39,19 @@ def simulated_controllers(wiring: ControllerWiring, simulation: Simulation) -> S
         workers=wiring.workers,
     )
     claims.subscribe(states.claims_changed)
+    return states
+
+
+def simulated_controllers(wiring: ControllerWiring, simulation: Simulation) -> Sequence[Controller]:
+    """Makes them.
+
+    Args:
+        wiring: what controllers are made with.
+        simulation: of the nodes.
+    """
+    informer = wiring.cache.informer(NodeAllocationState, namespace=wiring.namespace)
+    known = wiring.cache.informer(ResourceClaim)
+    states = simulated_states(wiring, simulation.fleet)
 
     def claim_of(uid: UID) -> NamespacedName | None:
         try:

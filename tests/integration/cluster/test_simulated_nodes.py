@@ -1,15 +1,16 @@
 """Nodes without a kubelet plugin, as KWOK's, in the whole driver: devices, claims, and a plugin that comes and goes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fake_dra_driver.api.fake import SIMULATED_LABEL, NodeAllocationState
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource import v1
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.demo.install import NAMESPACE
 from fake_dra_driver.runtime.errors import NotFoundError
-from tests.integration.cluster.world import World
+from tests.integration.cluster.world import Claim, World
 
 ANNOTATION = "kwok.x-k8s.io/node"
 SIMULATED, TESTS, CLASS = "kwok-node-0", "test9", "fake.3-shake.com"
@@ -85,6 +86,11 @@ async def until_state(world: World, what: str, name: str, **wanted: Any) -> Node
     return state
 
 
+def is_told(claims: Sequence[Claim]) -> bool:
+    """Whether claims of structured DRA say which devices they have."""
+    return all(isinstance(claim, v1.ResourceClaim) and claim.status.devices for claim in claims)
+
+
 async def change_node(world: World, metadata: Mapping[str, Any]) -> None:
     """Changes the Node that has a kubelet and a plugin."""
     await world.client.merge_patch(Node, NamespacedName("", world.node), {"metadata": metadata})
@@ -105,7 +111,7 @@ async def test_a_node_without_a_plugin_has_devices_and_claims(world: World) -> N
         (claim,) = await world.claims(9)
         assert state.spec.prepared_devices.keys() == {claim.uid}
         if world.api is not None:
-            await world.until_claims("the claim says so", lambda claims: bool(claims[0].status.devices), 9)
+            await world.until_claims("the claim says so", is_told, 9)
         await world.client.delete(Pod, POD, grace_period_seconds=0)
         await until_state(world, "the claim is gone", SIMULATED, prepared=0, held=0)
     finally:

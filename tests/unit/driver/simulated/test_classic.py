@@ -11,7 +11,7 @@ from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.inventory import make_uuids
 from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.program import ControllerWiring
-from fake_dra_driver.driver.classic.simulatedsetup import simulated_controller
+from fake_dra_driver.driver.classic.simulatedsetup import simulated_states
 from fake_dra_driver.driver.simulated.handover import ServedNodes
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
@@ -41,7 +41,7 @@ class ClassicBrain(ControllerProcess):
         fleet.is_served = served.is_served_by_plugin
         served.subscribe(fleet.look)
         wiring = ControllerWiring(client, cache, events, metrics, NAMESPACE, 4, lambda: NOW)
-        return (simulated_controller(wiring, fleet),)
+        return (simulated_states(wiring, fleet).controller,)
 
     def writes(self) -> list[tuple[str, str]]:
         """What was written since the last time."""
