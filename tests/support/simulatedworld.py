@@ -175,6 +175,8 @@ class SimulatedBrain(ControllerProcess):
 
     def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
+        self.failed_calls: list[tuple[str, str]] = []
+        """Node and UID of the fault, of each call that has failed by one."""
         world.fleet.forget_subscribers()
         super().__init__(world.api, self._make)
 
@@ -190,7 +192,9 @@ class SimulatedBrain(ControllerProcess):
         served.subscribe(fleet.look)
         wiring = ControllerWiring(client, cache, events, metrics, NAMESPACE, 4, lambda: _LATER)
         caches = StructuredCaches.of(cache, API, DRIVER_NAME, with_use=True)
-        parts = simulated_parts(wiring, API, DRIVER_NAME, caches, fleet)
+        parts = simulated_parts(
+            wiring, API, DRIVER_NAME, caches, fleet, lambda node, fault: self.failed_calls.append((node, fault))
+        )
         made = make_structured_controllers(
             FakeStructuredDriver(),
             client,

@@ -97,9 +97,16 @@ def is_served_by_plugin(layout: AnyLayout[StateT], state: StateT) -> bool:
     return word == _BY_PLUGIN or (not word and layout.status_of(state) == READY)
 
 
-def by_controller(layout: AnyLayout[StateT], state: StateT) -> Sequence[Operation]:
-    """What a JSON patch has to do so that the object is a controller's."""
-    return () if is_by_controller(layout, state) else _label(layout, state, _BY_CONTROLLER)
+def by_controller(layout: AnyLayout[StateT], state: StateT, operations: Sequence[Operation]) -> Sequence[Operation]:
+    """What a JSON patch has to do so that the object is a controller's, and these operations.
+
+    It is refused where a plugin has taken the object over in the meantime. Nothing is to be done where the object is
+    the controller's, and there are no operations.
+    """
+    if not is_by_controller(layout, state):
+        return [*_label(layout, state, _BY_CONTROLLER), *operations]
+    still = patch.test(pointer("metadata", "labels", layout.simulated_label), _BY_CONTROLLER)
+    return [still, *operations] if operations else ()
 
 
 def by_plugin(layout: AnyLayout[StateT], state: StateT) -> Sequence[Operation]:

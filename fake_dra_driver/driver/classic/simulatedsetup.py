@@ -1,6 +1,6 @@
 """What the controller does for simulated nodes in classic DRA, put together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
@@ -19,12 +19,15 @@ from fake_dra_driver.runtime import Controller, InvalidObjectError
 __all__ = ["simulated_controllers", "simulated_states"]
 
 
-def simulated_states(wiring: ControllerWiring, fleet: Fleet) -> SimulatedStates:
+def simulated_states(
+    wiring: ControllerWiring, fleet: Fleet, call_failed: Callable[[str, UID], None] = lambda _node, _fault: None
+) -> SimulatedStates:
     """What writes the objects of simulated nodes, with what is prepared there.
 
     Args:
         wiring: what controllers are made with.
         fleet: the nodes.
+        call_failed: is told of calls for claims that faults make fail.
     """
     informer = wiring.cache.informer(NodeAllocationState, namespace=wiring.namespace)
     claims = ClassicClaims(wiring.cache.informer(ResourceClaim), informer)
@@ -33,7 +36,7 @@ def simulated_states(wiring: ControllerWiring, fleet: Fleet) -> SimulatedStates:
         informer,
         wiring.namespace,
         fleet,
-        SimulatedClaims(claims, fleet, wiring.events),
+        SimulatedClaims(claims, fleet, wiring.events, call_failed),
         wiring.events,
         writes=True,
         workers=wiring.workers,
@@ -51,7 +54,7 @@ def simulated_controllers(wiring: ControllerWiring, simulation: Simulation) -> S
     """
     informer = wiring.cache.informer(NodeAllocationState, namespace=wiring.namespace)
     known = wiring.cache.informer(ResourceClaim)
-    states = simulated_states(wiring, simulation.fleet)
+    states = simulated_states(wiring, simulation.fleet, simulation.call_failed)
 
     def claim_of(uid: UID) -> NamespacedName | None:
         try:

@@ -29,6 +29,8 @@ class Answer:
     failure: str = ""
     again_seconds: float | None = None
     """When to call again; None: as soon as something changes."""
+    fault: UID | None = None
+    """Of the DeviceFault that has made it fail; None: it has not failed by one."""
 
     @property
     def is_success(self) -> bool:
@@ -76,7 +78,7 @@ class SimulatedCalls:
                 self._failures[fault.uid, call] = failed + 1
                 self._begun[key] = self._repeated_at[key] = now + REPEATED_AFTER_SECONDS
                 again_seconds = None if fault.times is None else REPEATED_AFTER_SECONDS
-                return Answer(f"{fault.message} (DeviceFault {fault.fault})", again_seconds)
+                return Answer(f"{fault.message} (DeviceFault {fault.fault})", again_seconds, fault.uid)
         self.forget(claim.uid)
         return _SUCCESS
 

@@ -6,7 +6,7 @@ claim's own status says, tell a controller that was started again what that is. 
 words of a plugin, and looked at again when the node has changed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -138,12 +138,20 @@ class SimulatedClaims(Generic[UsedT]):
         claims: those of the cluster.
         fleet: the nodes.
         events: tells people.
+        call_failed: is told of each call that a fault makes fail: the node, and the UID of the fault.
     """
 
-    def __init__(self, claims: ClaimsOfMode[UsedT], fleet: Fleet, events: EventSink) -> None:
+    def __init__(
+        self,
+        claims: ClaimsOfMode[UsedT],
+        fleet: Fleet,
+        events: EventSink,
+        call_failed: Callable[[str, UID], None] = lambda _node, _fault: None,
+    ) -> None:
         self._claims = claims
         self._fleet = fleet
         self._events = events
+        self._call_failed = call_failed
         self._nodes: dict[str, _Node] = {}
 
     def changed(self, node: str) -> None:
@@ -270,6 +278,8 @@ class SimulatedClaims(Generic[UsedT]):
         answer = known.calls.meet(claim, call, known.effects, known.names)
         if not answer.failure:
             return answer
+        if answer.fault is not None:
+            self._call_failed(name, answer.fault)
         return self._failed(name, known, NodeClaim(claim.namespace, claim.name, UID(claim.uid)), call, answer)
 
     def _failed(self, name: str, known: _Node, claim: NodeClaim, call: Call, answer: Answer) -> Answer:

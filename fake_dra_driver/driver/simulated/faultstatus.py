@@ -64,7 +64,7 @@ class FleetFaultStatus(Reconciler):
     def report(self, node: str, hits: Iterable[tuple[DeviceFault, FaultHit]]) -> None:
         """What faults do to a node at this moment. Returns at once."""
         entries = {
-            fault.uid: entry_of(fault, node, hit, self._before(fault, node), self._now())
+            fault.uid: self._entry(fault, node, hit)
             for fault, hit in hits
             # Where devices fail at random, a node of which all work is in it, too.
             if hit.does_something or hit.problem or fault.spec.random is not None
@@ -79,6 +79,13 @@ class FleetFaultStatus(Reconciler):
                 self._changed(uid)
         if entries:
             self._hit[node] = frozenset(entries)
+
+    def call_failed(self, node: str, fault: UID) -> None:
+        """A fault has made a call fail that a kubelet would have made for a node. Returns at once."""
+        of_fault = self._entries.get(fault, {})
+        if (entry := of_fault.get(node)) is not None:
+            of_fault[node] = entry.model_copy(update={"times": entry.times + 1})
+            self._changed(fault)
 
     def all_reported(self) -> None:
         """All nodes have been looked at once. Entries of an earlier process that are not true any more go."""
@@ -111,6 +118,13 @@ class FleetFaultStatus(Reconciler):
         self._not_before[fault.uid] = loop_time() + pause
         self._written[fault.uid] = frozenset(entry.node for entry in wanted)
         return Result()
+
+    def _entry(self, fault: DeviceFault, node: str, hit: FaultHit) -> FaultOnNode:
+        before = self._before(fault, node)
+        times = 0 if before is None else before.times
+        entry = entry_of(fault, node, hit, before, self._now(), times=times)
+        # By this the API server's policies know what is not the word of a plugin.
+        return entry.model_copy(update={"simulated": True})
 
     def _wanted(self, fault: DeviceFault, there: Sequence[FaultOnNode]) -> Sequence[FaultOnNode]:
         """As many of the entries as there is room for, those first that tell something."""

@@ -38,6 +38,8 @@ class Simulation:
         fault_status = FleetFaultStatus(wiring.client, status.catalog, self.fleet, others)
         self._faults = FleetFaults(self.fleet, status.catalog, fault_status, others)
         status.count_beside(fault_status.entries_of)
+        self.call_failed = fault_status.call_failed
+        """Is told of calls for claims that faults make fail."""
         self.controllers: Sequence[Controller] = (self._faults.controller, fault_status.controller)
 
     def use_holders(self, holders: Callable[[MockNode], Holders]) -> None:

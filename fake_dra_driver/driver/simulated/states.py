@@ -179,11 +179,8 @@ class SimulatedStates(Reconciler):
         if looked is None:
             return ()
         part = self._part(looked, state)
-        return [
-            *by_controller(_LAYOUT, state),
-            *owned_by(state, _owner(name, uid)),
-            *part.missing(_LAYOUT, state),
-        ]
+        operations = [*owned_by(state, _owner(name, uid)), *part.missing(_LAYOUT, state)]
+        return by_controller(_LAYOUT, state, operations)
 
     def _part(self, looked: NodeLook, state: NodeAllocationState) -> Part:
         """What is to be said of a node, after a look at it."""

@@ -32,7 +32,9 @@ def make_controllers(
         simulation: of nodes without a plugin; left out: there are none.
     """
     caches = StructuredCaches.of(wiring.cache, api, driver, with_use=simulation is not None)
-    simulated = None if simulation is None else simulated_parts(wiring, api, driver, caches, simulation.fleet)
+    simulated = None
+    if simulation is not None:
+        simulated = simulated_parts(wiring, api, driver, caches, simulation.fleet, simulation.call_failed)
     plans = BindingPlans(catalog, caches.claims_on_node, wiring.now)
     binding = BindingReconciler(wiring.client, caches.claims, driver, plans.plan, wiring.events, wiring.now)
     catalog.subscribe(binding.plans_changed, binding.plans_changed)

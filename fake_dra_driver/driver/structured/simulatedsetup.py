@@ -1,9 +1,10 @@
 """What the controller does for simulated nodes in structured DRA beside publishing their slices, put together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.program import ControllerWiring
 from fake_dra_driver.dra.structured import DeviceStatusWriter, PluginParts, ResourceApi, StructuredCaches
 from fake_dra_driver.driver.simulated.claims import SimulatedClaims
@@ -25,7 +26,12 @@ class SimulatedParts:
 
 
 def simulated_parts(
-    wiring: ControllerWiring, api: ResourceApi, driver: str, caches: StructuredCaches, fleet: Fleet
+    wiring: ControllerWiring,
+    api: ResourceApi,
+    driver: str,
+    caches: StructuredCaches,
+    fleet: Fleet,
+    call_failed: Callable[[str, UID], None] = lambda _node, _fault: None,
 ) -> SimulatedParts:
     """Makes them.
 
@@ -35,6 +41,7 @@ def simulated_parts(
         driver: its name.
         caches: with what is reported about devices, and who may use claims.
         fleet: the nodes.
+        call_failed: is told of calls for claims that faults make fail.
     """
     reports = DeviceStatusWriter(
         wiring.client,
@@ -53,7 +60,7 @@ def simulated_parts(
         wiring.cache.informer(NodeAllocationState, namespace=wiring.namespace),
         wiring.namespace,
         fleet,
-        SimulatedClaims(claims, fleet, wiring.events),
+        SimulatedClaims(claims, fleet, wiring.events, call_failed),
         wiring.events,
         writes=False,
         workers=wiring.workers,

@@ -92,6 +92,25 @@ async def test_what_happens_to_calls_of_a_kubelet_is_nothing_here(world: FleetWo
         assert len(node.devices) == 8
 
 
+async def test_calls_that_fail_are_counted_for_people_also_by_another_process(world: FleetWorld) -> None:
+    async def said() -> list[tuple[str, int, bool]]:
+        found = await world.admin.get(DeviceFault, FAULT)
+        return [] if found.status is None else [(each.node, each.times, each.simulated) for each in found.status.nodes]
+
+    async with world.fleet() as (_, faults):
+        await world.fault(target={"nodes": ["a"]}, effects={"prepare": {"fail": {}}})
+        assert await said() == [("a", 0, True)]
+        uid = (await world.admin.get(DeviceFault, FAULT)).uid
+        faults._status.call_failed("a", uid)
+        faults._status.call_failed("b", uid)  # which it does not hit any more
+        await asyncio.sleep(10)
+        assert await said() == [("a", 1, True)]
+    async with world.fleet() as (_, faults):
+        faults._status.call_failed("a", uid)
+        await asyncio.sleep(10)
+        assert await said() == [("a", 2, True)]
+
+
 async def test_a_node_that_comes_or_gets_other_labels_is_hit(world: FleetWorld) -> None:
     async with world.fleet() as (fleet, _):
         await world.fault(target={"nodeSelector": {"matchLabels": {"rack": "rx"}}})

@@ -285,6 +285,7 @@ async def test_a_fault_fails_so_many_calls(world: SimulatedWorld) -> None:
         for _ in range(20):
             await brain.settle()
         assert brain.events.messages("PrepareFailed") == ["on node n: too hot (DeviceFault hot)"] * 2
+        assert brain.failed_calls == [("n", "f")] * 2
         assert world.prepared() == {"c": [UUIDS[1]]}
 
 
