@@ -41,11 +41,9 @@ class DeviceText:
     """
 
     def __init__(self, api: ResourceApi, device: v1.Device, gaps: Collection[str] = ()) -> None:
-        self.device = device
         attributes = device.attributes
         self.gaps = [name for name in attributes if name in gaps]
         self._set = device.model_fields_set
-        self._beside = [(name, getattr(device, name)) for name in self._set if name not in ("name", "attributes")]
         self._names = list(attributes)
         self._parts = [_written(api, device)]
         if self.gaps:
@@ -55,7 +53,7 @@ class DeviceText:
                 self._parts = parts
             else:  # one of its own texts looks like a gap
                 self.gaps = []
-        self._values = [(value, name in self.gaps) for name, value in attributes.items()]
+        self._compare_with(device)
         self.gated_fields = gated_fields(_spec(device))
         """As ``featuregates.gated_fields`` has them."""
         self.own = self._filled([to_json(attributes[name].string) for name in self.gaps])
@@ -65,7 +63,7 @@ class DeviceText:
         """The JSON of the device as another node has it; None if it differs in anything but the texts in the gaps, or
         if one of these is longer than an attribute may be.
         """
-        if device.name != self.device.name or device.model_fields_set != self._set:
+        if device.name != self._device.name or device.model_fields_set != self._set:
             return None
         for name, value in self._beside:
             if getattr(device, name) != value:
@@ -74,15 +72,27 @@ class DeviceText:
         if list(attributes) != self._names:
             return None
         texts: list[bytes] = []
+        are_others = False
         for given, (known, is_gap) in zip(attributes.values(), self._values, strict=True):
             if is_gap:
                 text = given.string
                 if text is None or given.model_fields_set != _TEXT or _is_too_long(text):
                     return None
                 texts.append(to_json(text))
-            elif given is not known and given != known:
-                return None
+            elif given is not known:
+                if given != known:
+                    return None
+                are_others = True
+        if are_others:
+            # Another profile, say, of which more nodes are to come.
+            self._compare_with(device)
         return self._filled(texts)
+
+    def _compare_with(self, device: v1.Device) -> None:
+        """From now on, devices are compared with this one, which is equal but for the gaps."""
+        self._device = device
+        self._beside = [(name, getattr(device, name)) for name in self._set if name not in ("name", "attributes")]
+        self._values = [(value, name in self.gaps) for name, value in device.attributes.items()]
 
     def _filled(self, texts: Sequence[bytes]) -> bytes:
         whole = [self._parts[0]]
@@ -92,7 +102,7 @@ class DeviceText:
 
     def gaps_for(self, device: v1.Device) -> Collection[str]:
         """The attributes that are texts in both devices and differ, and those that differed before."""
-        before = self.device.attributes
+        before = self._device.attributes
         return [
             name
             for name, value in device.attributes.items()

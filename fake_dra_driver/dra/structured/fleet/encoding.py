@@ -56,11 +56,12 @@ class EncodedSlice:
         return b"%b%d%b" % (self.before, generation, self.after)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Sets:
     """The counter sets of pools that have been seen."""
 
     sets: tuple[v1.CounterSet, ...]
+    """Of the latest, with which it takes no time to compare those of the next."""
     texts: Mapping[str, bytes]
     """By name, their JSON."""
 
@@ -110,6 +111,7 @@ class PoolEncoder:
     def _sets_of(self, pool: Pool, problems: list[str]) -> _Sets:
         for known in self._sets:
             if known.sets == pool.shared_counters:
+                known.sets = pool.shared_counters
                 return known
         texts = {one.name: to_json(one.to_wire()) for one in pool.shared_counters}
         found = _Sets(pool.shared_counters, texts)
