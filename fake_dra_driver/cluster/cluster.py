@@ -39,14 +39,18 @@ from fake_dra_driver.cluster.kubelet.containersetup.serviceaccount import Servic
 from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
+from fake_dra_driver.cluster.kwok import make_kwok_controllers
 from fake_dra_driver.cluster.node import EmbeddedNode
 from fake_dra_driver.cluster.nodepool import DEFAULT_NODE, NodePool, check_pools, node_name
 from fake_dra_driver.cluster.nodes import ClusterNodes
 from fake_dra_driver.cluster.releases import DEFAULT, find_release
 from fake_dra_driver.cluster.scheduler import make_scheduler
 from fake_dra_driver.cluster.warden import Warden
+from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import NotFoundError
+from fake_dra_driver.runtime.events import EventRecorder
 
 __all__ = ["DEFAULT_NODE", "Cluster"]
 
@@ -215,8 +219,13 @@ class Cluster:
             namespace_grace_seconds=self._namespace_grace_seconds,
             node_lifecycle=not self._static_nodes,
         )
+
+        def make_all(client: Client, cache: Cache, events: EventRecorder) -> Sequence[Controller]:
+            # KWOK's part is in the same program, since what it watches is in its cache already.
+            return (*make(client, cache, events), *make_kwok_controllers(client, cache))
+
         for program in (
-            Program("kube-controller-manager", "kube-controller-manager", make),
+            Program("kube-controller-manager", "kube-controller-manager", make_all),
             Program("kube-scheduler", "default-scheduler", self._make_scheduler),
         ):
             component = self._components[program.name] = Component(program, self.server, group)
