@@ -28,6 +28,12 @@ __all__ = [
     "ReplicaSetSpec",
     "ReplicaSetStatus",
     "RollingUpdate",
+    "StatefulSet",
+    "StatefulSetOrdinals",
+    "StatefulSetRollingUpdate",
+    "StatefulSetSpec",
+    "StatefulSetStatus",
+    "StatefulSetUpdateStrategy",
 ]
 
 
@@ -188,8 +194,69 @@ class DaemonSet(KubeObject):
     status: DaemonSetStatus = Field(default_factory=DaemonSetStatus)
 
 
+class StatefulSetRollingUpdate(ApiModel):
+    """apps/v1 RollingUpdateStatefulSetStrategy."""
+
+    partition: int = 0
+    """Pods with a lower ordinal stay as they are."""
+    max_unavailable: int | str | None = None
+    """None: one."""
+
+
+class StatefulSetUpdateStrategy(ApiModel):
+    """apps/v1 StatefulSetUpdateStrategy."""
+
+    type: str = "RollingUpdate"
+    rolling_update: StatefulSetRollingUpdate | None = None
+
+
+class StatefulSetOrdinals(ApiModel):
+    """apps/v1 StatefulSetOrdinals."""
+
+    start: int = 0
+
+
+class StatefulSetSpec(ApiModel):
+    """apps/v1 StatefulSetSpec."""
+
+    replicas: int = 1
+    selector: LabelSelector = Field(default_factory=LabelSelector)
+    template: PodTemplateSpec = Field(default_factory=PodTemplateSpec)
+    service_name: str = ""
+    pod_management_policy: str = "OrderedReady"
+    update_strategy: StatefulSetUpdateStrategy = Field(default_factory=StatefulSetUpdateStrategy)
+    revision_history_limit: int = 10
+    min_ready_seconds: int = 0
+    ordinals: StatefulSetOrdinals = Field(default_factory=StatefulSetOrdinals)
+
+
+class StatefulSetStatus(ApiModel):
+    """apps/v1 StatefulSetStatus."""
+
+    observed_generation: int = 0
+    replicas: int = 0
+    ready_replicas: int = 0
+    current_replicas: int = 0
+    """Those of ``current_revision``."""
+    updated_replicas: int = 0
+    """Those of ``update_revision``."""
+    current_revision: str = ""
+    update_revision: str = ""
+    collision_count: int | None = None
+    available_replicas: int = 0
+
+
+class StatefulSet(KubeObject):
+    """apps/v1 StatefulSet."""
+
+    resource = ResourceKind("apps", "v1", "StatefulSet", "statefulsets")
+
+    spec: StatefulSetSpec = Field(default_factory=StatefulSetSpec)
+    status: StatefulSetStatus = Field(default_factory=StatefulSetStatus)
+
+
 class ControllerRevision(KubeObject):
-    """apps/v1 ControllerRevision: one state that the template of a DaemonSet had."""
+    """apps/v1 ControllerRevision: one state that the template of a DaemonSet or a StatefulSet had."""
 
     resource = ResourceKind("apps", "v1", "ControllerRevision", "controllerrevisions")
 

@@ -2,7 +2,8 @@
 
 - ``claimtemplates`` (with ``boundpods``), ``claimreservations`` (with ``deallocation``): the claims of pods, which pods
   may use them, and what becomes of claims that no pod uses.
-- ``deployments`` (with ``rollout`` and ``deploymentstatus``), ``replicasets``, ``daemonsets`` (with ``daemonpods``).
+- ``deployments`` (with ``rollout`` and ``deploymentstatus``), ``replicasets``, ``daemonsets`` (with ``daemonpods``),
+  ``statefulsets`` (with ``statefulpods``); ``revisions``: the templates that the last two had.
 - ``jobs`` (with ``jobpods`` and ``jobstatus``), ``jobcleanup``.
 - ``garbage`` (with ``graph`` and ``catalog``): deletes objects with their owners; ``namespaces``: with their namespace.
 - ``nodelifecycle``: silent nodes and the taints of nodes. ``tainteviction``, ``podgc``: pods on nodes with taints that
@@ -11,7 +12,7 @@
   not tolerate, and what DeviceTaintRules say of it.
 - ``serviceaccounts``: the account ``default`` of each namespace.
 
-Not here: StatefulSets, CronJobs, Services and Endpoints, quotas, volumes, disruption budgets, certificates,
+Not here: Services and Endpoints, quotas, volumes, disruption budgets, certificates,
 autoscaling, the ConfigMap ``kube-root-ca.crt`` of each namespace.
 
 To assemble a cluster::
@@ -41,6 +42,7 @@ from fake_dra_driver.cluster.controllers.podgc import pod_garbage_collector
 from fake_dra_driver.cluster.controllers.replicasets import replicaset_controller
 from fake_dra_driver.cluster.controllers.rootcertificate import root_certificate_publisher
 from fake_dra_driver.cluster.controllers.serviceaccounts import service_account_controller
+from fake_dra_driver.cluster.controllers.statefulsets import statefulset_controller
 from fake_dra_driver.cluster.controllers.tainteviction import taint_eviction_controller
 from fake_dra_driver.cluster.releases import DEFAULT, Release
 from fake_dra_driver.runtime.cache import Cache
@@ -87,6 +89,7 @@ def make_controllers(
         deployment_controller(client, cache, named("deployment-controller"), now, release),
         replicaset_controller(client, cache, named("replicaset-controller"), now),
         daemonset_controller(client, cache, named("daemonset-controller"), now),
+        statefulset_controller(client, cache, named("statefulset-controller"), now),
         job_controller(client, cache, named("job-controller"), release, now),
         job_cleanup_controller(client, cache, now),
         garbage_collector(client, catalog),

@@ -5,7 +5,7 @@ there: maxSurge is ignored (old pods go first, at least one), and orphaned pods 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from loguru import logger
 from typing_extensions import override
@@ -22,8 +22,8 @@ from fake_dra_driver.cluster.controllers.podcontrol import (
     is_namespace_going,
     is_ready,
     seconds_to_available,
-    template_hash,
 )
+from fake_dra_driver.cluster.controllers.revisions import REVISION_HASH, Revisions
 from fake_dra_driver.cluster.controllers.rollout import resolve
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.owners import controlled_by
@@ -37,11 +37,10 @@ from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.ratelimiter import ExponentialRateLimiter
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
-__all__ = ["REVISION_HASH", "DaemonSetReconciler", "daemonset_controller"]
+__all__ = ["DaemonSetReconciler", "daemonset_controller"]
 
 log = logger.bind(component="daemonset-controller")
 
-REVISION_HASH: Final = "controller-revision-hash"
 _TEMPLATE_GENERATION: Final = "pod-template-generation"
 _GENERATION_ANNOTATION: Final = "deprecated.daemonset.template.generation"
 _FIRST_REPLACEMENT_SECONDS: Final = 1.0
@@ -60,7 +59,7 @@ class DaemonSetReconciler(Reconciler):
         sets: Informer[DaemonSet],
         pods: Informer[Pod],
         nodes: Informer[Node],
-        revisions: Informer[ControllerRevision],
+        revisions: Revisions,
         events: EventSink,
         now: WallClock,
     ) -> None:
@@ -84,16 +83,18 @@ class DaemonSetReconciler(Reconciler):
         if owner is None or owner.is_deleting:
             return Result()
         try:
-            revision = await self._revision(owner)
+            current = await self._revisions.current(owner, controlled_by(owner), owner.spec.template)
         except ApiError as error:
             if is_namespace_going(error):
                 return Result()
             raise
+        revision = current.metadata.labels[REVISION_HASH]
         fits = {node.metadata.name: fit(owner, node) for node in self._nodes.list()}
         wait = await self._place(owner, fits, revision)
         if owner.spec.update_strategy.type == "RollingUpdate":
             await self._replace_outdated(owner, fits, revision)
-        await self._forget_history(owner, revision)
+        used = {pod.metadata.labels.get(REVISION_HASH) for pod in self._pods.by_index(BY_CONTROLLER, owner.uid)}
+        await self._revisions.forget(owner, {revision, *used}, owner.spec.revision_history_limit)
         return await self._write_status(owner, fits, revision, wait)
 
     def _by_node(self, owner: DaemonSet) -> Mapping[str, list[Pod]]:
@@ -171,42 +172,6 @@ class DaemonSetReconciler(Reconciler):
     def _is_available(self, owner: DaemonSet, pod: Pod) -> bool:
         return seconds_to_available(pod, owner.spec.min_ready_seconds, self._now()) == 0
 
-    # --- revisions ---
-
-    async def _revision(self, owner: DaemonSet) -> str:
-        """The hash of the current template. Keeps every earlier template, for ``kubectl rollout history``."""
-        template = owner.spec.template.to_wire()
-        hashed = template_hash(template)
-        known = self._owned_revisions(owner)
-        latest = max((each.revision for each in known), default=0)
-        present = next((each for each in known if each.metadata.labels.get(REVISION_HASH) == hashed), None)
-        if present is None:
-            metadata = ObjectMeta(
-                name=f"{owner.metadata.name}-{hashed}",
-                namespace=owner.metadata.namespace,
-                labels={**owner.spec.template.metadata.labels, REVISION_HASH: hashed},
-                owner_references=(controlled_by(owner),),
-            )
-            data: dict[str, Any] = {"spec": {"template": {**template, "$patch": "replace"}}}
-            await self._client.create(ControllerRevision(metadata=metadata, data=data, revision=latest + 1))
-        elif present.revision < latest:
-            await self._client.update(present.model_copy(update={"revision": latest + 1}))
-        return hashed
-
-    def _owned_revisions(self, owner: DaemonSet) -> Sequence[ControllerRevision]:
-        return self._revisions.by_index(BY_CONTROLLER, owner.uid)
-
-    async def _forget_history(self, owner: DaemonSet, revision: str) -> None:
-        used = {pod.metadata.labels.get(REVISION_HASH) for pod in self._pods.by_index(BY_CONTROLLER, owner.uid)}
-        idle = [
-            each
-            for each in self._owned_revisions(owner)
-            if each.metadata.labels.get(REVISION_HASH) not in {revision, *used} and not each.is_deleting
-        ]
-        surplus = len(idle) - owner.spec.revision_history_limit
-        for each in sorted(idle, key=lambda each: each.revision)[: max(surplus, 0)]:
-            await self._client.delete(ControllerRevision, each.key, uid=each.uid)
-
     # --- status ---
 
     async def _write_status(
@@ -253,7 +218,7 @@ def daemonset_controller(client: Client, cache: Cache, events: EventSink, now: W
     revisions = cache.informer(ControllerRevision)
     pods.add_index(BY_CONTROLLER, controller_uid)
     revisions.add_index(BY_CONTROLLER, controller_uid)
-    reconciler = DaemonSetReconciler(client, sets, pods, nodes, revisions, events, now)
+    reconciler = DaemonSetReconciler(client, sets, pods, nodes, Revisions(client, revisions), events, now)
     controller = Controller("daemonset", reconciler, workers=_WORKERS)
 
     def all_sets(_: object) -> list[NamespacedName]:

@@ -56,7 +56,8 @@ def _validate_template(spec: Object, selector: Object | None, path: str = "spec.
     if pod.get("restartPolicy") != "Always":
         problems.append(unsupported_value(f"{path}.spec.restartPolicy", pod.get("restartPolicy"), ("Always",)))
     if pod.get("activeDeadlineSeconds") is not None:
-        kind = "ReplicaSet" if "replicas" in spec else "DaemonSet"
+        is_stateful = "podManagementPolicy" in spec
+        kind = "StatefulSet" if is_stateful else "ReplicaSet" if "replicas" in spec else "DaemonSet"
         problems.append(
             forbidden(f"{path}.spec.activeDeadlineSeconds", f"activeDeadlineSeconds in {kind} is not Supported")
         )
@@ -163,6 +164,44 @@ def _validate_daemonset(obj: Object) -> list[Problem]:
     return problems + nonnegative(spec.get("revisionHistoryLimit"), "spec.revisionHistoryLimit")
 
 
+def _validate_statefulset(obj: Object) -> list[Problem]:
+    spec, problems = obj["spec"], []
+    policy = spec.get("podManagementPolicy")
+    if policy not in ("OrderedReady", "Parallel"):
+        detail = "must be 'OrderedReady' or 'Parallel'"
+        problems.append(invalid_value("spec.podManagementPolicy", go_value(policy), detail))
+    problems += _validate_statefulset_strategy(spec.get("updateStrategy") or {})
+    if spec.get("volumeClaimTemplates"):
+        detail = "this cluster has no PersistentVolumeClaims: use an emptyDir in the pod template"
+        problems.append(forbidden("spec.volumeClaimTemplates", detail))
+    for name in ("replicas", "minReadySeconds"):
+        problems += nonnegative(spec.get(name), f"spec.{name}")
+    problems += nonnegative((spec.get("ordinals") or {}).get("start"), "spec.ordinals.start")
+    return problems + _validate_pods(spec, "statefulset")
+
+
+def _validate_statefulset_strategy(strategy: Object) -> list[Problem]:
+    kind, rolling, path = strategy.get("type"), strategy.get("rollingUpdate"), "spec.updateStrategy"
+    if kind not in ("RollingUpdate", "OnDelete"):
+        value = f"apps.StatefulSetUpdateStrategy{{Type:{go_value(kind)}}}"
+        return [invalid_value(path, value, "must be 'RollingUpdate' or 'OnDelete'")]
+    if rolling is None:
+        return []
+    if kind == "OnDelete":
+        detail = "only allowed for updateStrategy 'RollingUpdate'"
+        return [invalid_value(f"{path}.rollingUpdate", "apps.RollingUpdateStatefulSetStrategy", detail)]
+    return nonnegative(rolling.get("partition"), f"{path}.rollingUpdate.partition")
+
+
+def _statefulset_is_immutable(obj: Object, old: Object) -> list[Problem]:
+    problems = _selector_is_immutable(obj, old)
+    for name in ("serviceName", "podManagementPolicy"):
+        new = obj["spec"].get(name)
+        if new != old["spec"].get(name):
+            problems.append(invalid_value(f"spec.{name}", go_value(new or ""), "field is immutable"))
+    return problems
+
+
 def _selector_is_immutable(obj: Object, old: Object) -> list[Problem]:
     selector = obj["spec"].get("selector")
     if selector == old["spec"].get("selector"):
@@ -240,9 +279,14 @@ WORKLOAD_RULES: Mapping[str, Rules] = {
     ),
     "StatefulSet": Rules(
         set_defaults=default_statefulset,
-        validate=_validate_replicaset,
-        validate_update=_selector_is_immutable,
-        status_on_create={},
+        validate=_validate_statefulset,
+        validate_update=_statefulset_is_immutable,
+        validate_status=_validate_counts(
+            "replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas",
+            "observedGeneration", "collisionCount",
+            of_replicas=("readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"),
+        ),
+        status_on_create={"replicas": 0, "availableReplicas": 0},
         has_generation=True,
     ),
 }  # fmt: skip
