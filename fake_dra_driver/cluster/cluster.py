@@ -40,6 +40,7 @@ from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
 from fake_dra_driver.cluster.kwok import make_kwok_controllers
+from fake_dra_driver.cluster.kubelet.sessions.podsessions import PodSessions
 from fake_dra_driver.cluster.node import EmbeddedNode
 from fake_dra_driver.cluster.nodepool import DEFAULT_NODE, NodePool, check_pools, node_name
 from fake_dra_driver.cluster.nodes import ClusterNodes
@@ -234,6 +235,7 @@ class Cluster:
 
     async def _start_nodes(self, group: asyncio.TaskGroup, parts: contextlib.AsyncExitStack) -> None:
         self.server.logs = logs = PodLogs()
+        self.server.sessions = sessions = PodSessions()
         tokens = self.server.client("kubelet")
         parts.push_async_callback(tokens.close)
         await asyncio.to_thread(self._images.unpack, self.folder / "images")
@@ -247,6 +249,7 @@ class Cluster:
             images=self._images,
             kubeconfig=ServiceAccountKubeconfig(tokens, self.server.url, self.server.certificate),
             logs=logs,
+            sessions=sessions,
             timing=self._timing,
         )
         self._nodes.open(group, options, self.hosts)

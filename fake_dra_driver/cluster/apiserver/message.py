@@ -1,9 +1,12 @@
 """Requests and answers as the server sees them, whether HTTP carries them (``listener``) or a call (``inprocess``)."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["JSON", "PROTOBUF", "YAML", "Answer", "Request", "Serve", "Stream"]
+from fake_dra_driver.cluster.remotecommand.negotiation import Agreement
+from fake_dra_driver.cluster.remotecommand.streams import Wire
+
+__all__ = ["JSON", "PROTOBUF", "YAML", "Answer", "Request", "Serve", "Stream", "Upgrade"]
 
 JSON = "application/json"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
@@ -22,10 +25,16 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Names in lower case."""
     body: bytes = b""
+    repeated: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """All values of the parameters that come more than once."""
 
     def header(self, name: str) -> str:
         """The value of a header, by its name in lower case; empty when it is not there."""
         return self.headers.get(name, "")
+
+    def values(self, name: str) -> Sequence[str]:
+        """All values of a parameter, in their order."""
+        return self.repeated.get(name) or ([self.query[name]] if name in self.query else [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +56,14 @@ class Stream:
     content_type: str = JSON
 
 
-Serve = Callable[[Request], Awaitable[Answer | Stream]]
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """The connection is handed over: after the answer it no longer carries HTTP."""
+
+    agreement: Agreement
+    run: Callable[[Wire], Awaitable[None]]
+    """Uses the connection until nothing more is to be said. Cancelled when the client has gone."""
+
+
+Serve = Callable[[Request], Awaitable[Answer | Stream | Upgrade]]
 """Answers a request. Raises ConnectionResetError when the connection is to be cut off."""

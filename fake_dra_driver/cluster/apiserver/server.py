@@ -36,7 +36,7 @@ from fake_dra_driver.cluster.apiserver.http.requestfaults import Faults
 from fake_dra_driver.cluster.apiserver.http.tls import make_identity
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.types.resource import Registry
-from fake_dra_driver.cluster.apiserver.verbs.podverbs import LogSource
+from fake_dra_driver.cluster.apiserver.verbs.podverbs import LogSource, SessionSource
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.releases import DEFAULT, RELEASES, find_release
 from fake_dra_driver.runtime.client import Client
@@ -200,6 +200,15 @@ class ApiServer:
     @logs.setter
     def logs(self, source: LogSource | None) -> None:
         self._parts.podverbs.logs = source
+
+    @property
+    def sessions(self) -> SessionSource | None:
+        """Answers exec and attach; None: they get 404."""
+        return self._parts.podverbs.sessions
+
+    @sessions.setter
+    def sessions(self, source: SessionSource | None) -> None:
+        self._parts.podverbs.sessions = source
 
     @property
     def find_service(self) -> FindService:

@@ -40,6 +40,7 @@ from fake_dra_driver.cluster.kubelet.pods.podworker import PodServices
 from fake_dra_driver.cluster.kubelet.pods.podworkers import PodWorkers
 from fake_dra_driver.cluster.kubelet.pods.restarts import RestartBackoff
 from fake_dra_driver.cluster.kubelet.pods.statuswriter import StatusWriter
+from fake_dra_driver.cluster.kubelet.sessions.podsessions import PodSessions
 from fake_dra_driver.cluster.releases import DEFAULT, Release, find_release
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
@@ -82,6 +83,8 @@ class KubeletOptions:
     """Credentials for the containers of images with ``api_access``; see ``serviceaccount``."""
     logs: PodLogs | None = None
     """Where the kubelet registers its logs while it runs: the API server's ``logs``."""
+    sessions: PodSessions | None = None
+    """Where it registers its containers while it runs: the API server's ``sessions``."""
     timing: Timing = field(default_factory=Timing)
     renew_seconds: float = RENEW_SECONDS
     """Between two renewals of the node's lease."""
@@ -186,6 +189,8 @@ class Kubelet:
         await self._claims.load()
         if options.logs is not None:
             options.logs.add(options.node_name, self._runtime)
+        if options.sessions is not None:
+            options.sessions.add(options.node_name, self._workers.target)
         try:
             async with asyncio.TaskGroup() as group:
                 events = group.create_task(self._events.run(), name="kubelet events")
@@ -203,6 +208,8 @@ class Kubelet:
             self.is_ready.clear()
             if options.logs is not None:
                 options.logs.remove(options.node_name)
+            if options.sessions is not None:
+                options.sessions.remove(options.node_name)
         log.info("Kubelet has stopped", node=options.node_name)
 
     async def _work(self) -> None:

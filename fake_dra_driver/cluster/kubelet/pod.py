@@ -128,6 +128,9 @@ class Container(kinds.Container):
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None
     lifecycle: Lifecycle = Field(default_factory=Lifecycle)
+    stdin: bool = False
+    stdin_once: bool = False
+    tty: bool = False
 
     def digest(self) -> str:
         """A hash that changes with the container's spec."""

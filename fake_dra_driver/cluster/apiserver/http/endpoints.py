@@ -24,7 +24,7 @@ from fake_dra_driver.cluster.apiserver.http.bodies import (
 from fake_dra_driver.cluster.apiserver.http.bodykind import check_builtin_kind, check_kind
 from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH
-from fake_dra_driver.cluster.apiserver.message import Answer, Request, Stream
+from fake_dra_driver.cluster.apiserver.message import Answer, Request, Stream, Upgrade
 from fake_dra_driver.cluster.apiserver.rules.serviceaccounts import DefaultAccountMissingError
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store.store import Key, Object, Record
@@ -84,7 +84,7 @@ class Endpoints:
         self._layers = layers
         self._heavy = heavy
 
-    async def serve(self, request: Request, target: Target, user: User) -> Answer | Stream:
+    async def serve(self, request: Request, target: Target, user: User) -> Answer | Stream | Upgrade:
         """Answers one request. Raises StatusError."""
         for _ in range(_ACCOUNT_ATTEMPTS - 1):
             try:
@@ -93,7 +93,7 @@ class Endpoints:
                 await asyncio.sleep(_ACCOUNT_RETRY_SECONDS)
         return await self._run(request, target, user)
 
-    async def _run(self, request: Request, target: Target, user: User) -> Answer | Stream:
+    async def _run(self, request: Request, target: Target, user: User) -> Answer | Stream | Upgrade:
         return await self._heavy.run(self._weight(request, target), self._serve, request, target, user)
 
     def _weight(self, request: Request, target: Target) -> int:
@@ -115,7 +115,7 @@ class Endpoints:
         for_each = 1 + selectors // _SELECTED_AT_ONCE + (_MADE_WEIGHT * len(resource.columns) if is_made else 0)
         return for_each * self._layers.reading.size(resource)
 
-    def _serve(self, request: Request, target: Target, user: User) -> Answer | Stream:
+    def _serve(self, request: Request, target: Target, user: User) -> Answer | Stream | Upgrade:
         if target.subresource:
             return self._serve_subresource(request, target, user)
         if target.name:
@@ -264,7 +264,7 @@ class Endpoints:
 
     # --- subresources ---
 
-    def _serve_subresource(self, request: Request, target: Target, user: User) -> Answer | Stream:
+    def _serve_subresource(self, request: Request, target: Target, user: User) -> Answer | Stream | Upgrade:
         resource, key, layers = target.resource, target.key, self._layers
         match target.subresource, target.verb:
             case "status", "get":
@@ -288,8 +288,10 @@ class Endpoints:
                 )
             case "log", "get":
                 return layers.podverbs.log(resource, key, request.query)
-            case "exec" | "attach" | "portforward", "get" | "create":
-                raise layers.podverbs.no_upgrade(resource, key)
+            case "exec" | "attach", "get" | "create":
+                return layers.podverbs.connect(resource, key, target.subresource, request)
+            case "portforward", "get" | "create":
+                raise layers.podverbs.no_port_forward(resource, key)
             case "binding" | "eviction" | "token", "create":
                 return json_answer(self._create_subresource(request, target, user), 201)
         raise method_not_allowed()

@@ -26,7 +26,7 @@ from fake_dra_driver.cluster.apiserver.http.negotiation import Accept
 from fake_dra_driver.cluster.apiserver.http.nonresource import Catalog, is_public
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, Faults
 from fake_dra_driver.cluster.apiserver.http.routing import Target, route
-from fake_dra_driver.cluster.apiserver.message import JSON, PROTOBUF, YAML, Answer, Request, Stream
+from fake_dra_driver.cluster.apiserver.message import JSON, PROTOBUF, YAML, Answer, Request, Stream, Upgrade
 from fake_dra_driver.cluster.apiserver.types.resource import Registry
 from fake_dra_driver.cluster.apiserver.types.user import User
 from fake_dra_driver.cluster.apiserver.verbs.tokens import Tokens
@@ -72,7 +72,7 @@ class Handler:
         token = _bearer_token(request)
         return bool(token) and self._tokens.user_of(token) is not None
 
-    async def serve(self, request: Request) -> Answer | Stream:
+    async def serve(self, request: Request) -> Answer | Stream | Upgrade:
         """Answers one request. Raises ConnectionResetError when it is to get no answer."""
         if not self._has_messages and (is_protobuf(request) or Accept.is_protobuf_alone(request.header("accept"))):
             await self._heavy.run(HEAVY, protobuf.load_messages)
@@ -88,7 +88,7 @@ class Handler:
             answer = error_answer(internal_error(f"Internal error occurred: {error}"))
         return await self._in_form(answer, request) if isinstance(answer, Answer) else answer
 
-    async def _serve(self, request: Request) -> Answer | Stream:
+    async def _serve(self, request: Request) -> Answer | Stream | Upgrade:
         user = self._authenticate(request)
         if len(request.body) > MAX_BODY_BYTES:
             raise too_large(MAX_BODY_BYTES)
@@ -102,7 +102,9 @@ class Handler:
             return await self._endpoints.serve(request, target, user)
         return await self._serve_with(fault, request, target, user)
 
-    async def _serve_with(self, fault: Fault, request: Request, target: Target, user: User) -> Answer | Stream:
+    async def _serve_with(
+        self, fault: Fault, request: Request, target: Target, user: User
+    ) -> Answer | Stream | Upgrade:
         log.debug("Fault", kind=fault.kind, code=fault.code, after=fault.after, verb=target.verb, path=request.path)
         if not fault.after:
             await self._faults.strike(fault, target)

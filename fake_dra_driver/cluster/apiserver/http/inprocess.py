@@ -16,7 +16,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing_extensions import override
 
 from fake_dra_driver.cluster.apiserver import message
-from fake_dra_driver.cluster.apiserver.message import Answer, Serve, Stream
+from fake_dra_driver.cluster.apiserver.message import Answer, Serve, Stream, Upgrade
 from fake_dra_driver.runtime.session import TokenSource
 from fake_dra_driver.runtime.transport import HttpRequest, HttpResponse, HttpStream, Transport
 
@@ -62,6 +62,8 @@ class InProcessTransport(Transport):
         if not self._is_up():
             raise ConnectionError("connection refused: the API server is not running")
         answer = await self._serve(_with_token(request, token))
+        if isinstance(answer, Upgrade):
+            raise ConnectionResetError("a connection in this process cannot be handed over: use the server's port")
         try:
             await asyncio.sleep(0)
             if not self._is_up():

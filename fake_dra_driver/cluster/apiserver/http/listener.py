@@ -1,4 +1,4 @@
-"""HTTPS on a port: the only module here that uses aiohttp. It carries requests to a function and its answers back.
+"""HTTPS on a port, with aiohttp: it carries requests to a function and its answers back.
 
 Whoever reaches the port may connect, so what they can hold before they show a token is bounded (``webserver``), and no
 byte of a body is read before. A client with a token may do everything, and its connections are not counted.
@@ -16,7 +16,8 @@ from fake_dra_driver.cluster.apiserver.errors import too_large
 from fake_dra_driver.cluster.apiserver.http.answers import error_answer
 from fake_dra_driver.cluster.apiserver.http.handler import MAX_BODY_BYTES
 from fake_dra_driver.cluster.apiserver.http.tls import Identity
-from fake_dra_driver.cluster.apiserver.message import Answer, Request, Serve, Stream
+from fake_dra_driver.cluster.apiserver.http.upgrading import hand_over
+from fake_dra_driver.cluster.apiserver.message import Answer, Request, Serve, Stream, Upgrade
 from fake_dra_driver.runtime.webserver import WebServer
 
 __all__ = ["Listener"]
@@ -32,6 +33,8 @@ _IDLE_SECONDS = 120.0
 """Longer than the 90 s after which Go's client closes a connection: a request must not meet a server that closes it."""
 _LINGER_SECONDS = 1.0
 """How long a body that was refused is read, so that the client gets to read why."""
+_LISTS = frozenset({"connection", "sec-websocket-protocol", "x-stream-protocol-version"})
+"""Headers of which all values count."""
 _SHUTDOWN_SECONDS = 0.5
 """How long requests that are being served may go on when the port is closed."""
 
@@ -88,7 +91,13 @@ class Listener:
             request = await self._read(server, incoming)
             with server.serving(incoming):
                 answer = await self._serve(request)
-                return _response(answer) if isinstance(answer, Answer) else await _send(incoming, answer)
+                match answer:
+                    case Answer():
+                        return _response(answer)
+                    case Stream():
+                        return await _send(incoming, answer)
+                    case Upgrade():
+                        return await hand_over(incoming, answer)
         except web.HTTPRequestEntityTooLarge:
             return _response(error_answer(too_large(MAX_BODY_BYTES)))
         except ConnectionResetError:
@@ -99,7 +108,8 @@ class Listener:
 
     async def _read(self, server: WebServer, incoming: web.Request) -> Request:
         query = {name: incoming.query[name] for name in incoming.query}
-        head = Request(incoming.method, incoming.path, query, _headers(incoming))
+        repeated = {} if len(query) == len(incoming.query) else {name: incoming.query.getall(name) for name in query}
+        head = Request(incoming.method, incoming.path, query, _headers(incoming), repeated=repeated)
         if not server.is_trusted(incoming):
             if not self._knows(head):
                 return head
@@ -110,6 +120,7 @@ class Listener:
 def _headers(incoming: web.Request) -> Mapping[str, str]:
     """By name in lower case; the first of several, as Header.Get has it in Go. What is no UTF-8 is replaced."""
     headers = dict(reversed([(name.lower(), value) for name, value in incoming.headers.items()]))
+    headers |= {name: ",".join(incoming.headers.getall(name)) for name in _LISTS & headers.keys()}
     if all(map(str.isascii, headers.values())):
         return headers
     return {name: value.encode(errors="surrogateescape").decode(errors="replace") for name, value in headers.items()}

@@ -1,11 +1,12 @@
-"""What can be done with a pod in addition to reading and writing it: bind, evict, read its logs.
+"""What can be done with a pod in addition to reading and writing it: bind, evict, read its logs, run commands in it.
 
-Follows k8s.io/kubernetes/pkg/registry/core/pod (rest/log.go, storage/storage.go, storage/eviction.go). Logs are the
-kubelets': ``LogSource`` is where they are plugged in. There are no disruption budgets, and exec, attach and
-port-forward are refused: connections are not handed over here.
+Follows k8s.io/kubernetes/pkg/registry/core/pod (rest/log.go, rest/subresources.go, storage/storage.go,
+storage/eviction.go). Logs and sessions are the kubelets': ``LogSource`` and ``SessionSource`` are where they are
+plugged in. There are no disruption budgets.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -21,16 +22,18 @@ from fake_dra_driver.cluster.apiserver.errors import (
     required,
     unsupported_value,
 )
-from fake_dra_driver.cluster.apiserver.message import Answer, Stream
+from fake_dra_driver.cluster.apiserver.message import Answer, Request, Stream, Upgrade
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store.store import Key, Object
 from fake_dra_driver.cluster.apiserver.types.resource import Resource
 from fake_dra_driver.cluster.apiserver.verbs.deletion import Deletion
-from fake_dra_driver.cluster.apiserver.verbs.options import DeleteOptions, WriteOptions, parse_integer
+from fake_dra_driver.cluster.apiserver.verbs.options import DeleteOptions, WriteOptions, is_set, parse_integer
 from fake_dra_driver.cluster.apiserver.verbs.reading import Reading
 from fake_dra_driver.cluster.apiserver.verbs.writing import Writing, storage_error
+from fake_dra_driver.cluster.remotecommand.negotiation import Agreement, NegotiationError, agree, is_upgrade
+from fake_dra_driver.cluster.remotecommand.streams import StreamOptions, Wire
 
-__all__ = ["LogSource", "PodVerbs"]
+__all__ = ["Connect", "LogSource", "PodVerbs", "SessionRefusal", "SessionSource"]
 
 _CREATED: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 _LOG_MINIMUM = {"sinceSeconds": 1, "tailLines": 0, "limitBytes": 1}
@@ -45,6 +48,45 @@ class LogSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """What a client wants of a pod: PodExecOptions or PodAttachOptions."""
+
+    verb: str
+    """``exec`` or ``attach``."""
+    pod: Object
+    container: str
+    command: Sequence[str]
+    streams: StreamOptions
+
+
+class SessionRefusal(Exception):  # noqa: N818 - what a client is told, not an error of this program
+    """A kubelet refuses a session, with a text that is no Status.
+
+    Args:
+        code: of the HTTP answer.
+        message: its text.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class SessionSource(Protocol):
+    """Answers ``kubectl exec``, ``attach`` and ``cp``; implemented by the kubelets."""
+
+    def open(self, wanted: Connect, agreement: Agreement) -> Callable[[Wire], Awaitable[None]]:
+        """What uses the connection, once it is handed over. To be called, and awaited, soon or never.
+
+        Raises:
+            SessionRefusal: a real kubelet would refuse.
+            StatusError: a real API server would.
+        """
+        ...
+
+
 class PodVerbs:
     """The verbs of pods' subresources, on one store."""
 
@@ -55,6 +97,8 @@ class PodVerbs:
         self._stamps = stamps
         self.logs: LogSource | None = None
         """Answers requests for logs; None: they get 404."""
+        self.sessions: SessionSource | None = None
+        """Answers exec and attach; None: they get 404."""
 
     def bind(self, resource: Resource, key: Key, binding: Object, options: WriteOptions) -> Object:
         """Assigns a pod to a node, once. Raises StatusError."""
@@ -96,19 +140,37 @@ class PodVerbs:
         """The log of one of a pod's containers. Raises StatusError."""
         _check_log_query(key.name, query)
         pod = self._reading.get(resource, key).value
-        container = _log_container(pod, query.get("container", ""))
+        container = _container(pod, query.get("container", ""))
         if not pod["spec"].get("nodeName"):
             return Answer(204, b"", "text/plain")
         if self.logs is None:
             raise StatusError(404, "NotFound", "no kubelet runs in this cluster: there are no logs", {})
         return Stream(self.logs.stream(pod, container, query), "text/plain")
 
-    def no_upgrade(self, resource: Resource, key: Key) -> StatusError:
-        """Why exec, attach or port-forward is refused."""
+    def connect(self, resource: Resource, key: Key, verb: str, request: Request) -> Answer | Upgrade:
+        """Runs a command in a container, or attaches to it. Raises StatusError."""
+        pod = self._reading.get(resource, key).value
+        container = _container(pod, request.query.get("container", ""))
+        if not pod["spec"].get("nodeName"):
+            raise bad_request(f"pod {key.name} does not have a host assigned")
+        if not is_upgrade(request.headers):
+            raise bad_request("Upgrade request required")
+        if self.sessions is None:
+            raise StatusError(404, "NotFound", f"no kubelet runs in this cluster: there is nothing to {verb}", {})
+        streams = StreamOptions(*(is_set(request.query.get(name)) for name in ("stdin", "stdout", "stderr", "tty")))
+        try:
+            agreement = agree(request.headers)
+            wanted = Connect(verb, pod, container, request.values("command"), streams)
+            return Upgrade(agreement, self.sessions.open(wanted, agreement))
+        except (NegotiationError, SessionRefusal) as error:
+            return Answer(error.code, f"{error.message}\n".encode(), "text/plain; charset=utf-8")
+
+    def no_port_forward(self, resource: Resource, key: Key) -> StatusError:
+        """Why port-forward is refused."""
         pod = self._reading.get(resource, key).value
         if not pod["spec"].get("nodeName"):
             return bad_request(f"pod {key.name} does not have a host assigned")
-        return bad_request("Upgrade request required")
+        return bad_request("ports are not forwarded here: those of a pod are ports of this machine, on 127.0.0.1")
 
 
 def _check_target(target: Object) -> None:
@@ -161,8 +223,8 @@ def _check_log_query(pod: str, query: Mapping[str, str]) -> None:
         raise invalid("", "PodLogOptions", pod, problems)
 
 
-def _log_container(pod: Object, container: str) -> str:
-    """The container whose log is meant. Raises StatusError (400), in the words of a real API server."""
+def _container(pod: Object, container: str) -> str:
+    """The container that is meant. Raises StatusError (400), in the words of a real API server."""
     name, spec = pod["metadata"]["name"], pod["spec"]
     kinds = ("initContainers", "containers", "ephemeralContainers")
     names = [each["name"] for kind in kinds for each in spec.get(kind) or ()]

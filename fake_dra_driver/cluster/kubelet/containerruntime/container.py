@@ -11,7 +11,10 @@ from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet.containerruntime.cdi import DeviceEdits
 from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import ContainerLog
 from fake_dra_driver.cluster.kubelet.containerruntime.hosts import Host
+from fake_dra_driver.cluster.kubelet.containerruntime.process import Process
 from fake_dra_driver.cluster.kubelet.containerruntime.program import Program
+from fake_dra_driver.cluster.kubelet.containerruntime.stdio import Stdio
+from fake_dra_driver.cluster.remotecommand.inputbuffer import InputBuffer
 
 __all__ = ["Container", "ContainerConfig", "ExecResult", "Job", "PodReference", "Sandbox"]
 
@@ -44,6 +47,8 @@ class ContainerConfig:
     """What its devices add; of it only variables and mounted programs have an effect here, both in ``env``."""
     host: Host | None = None
     """Runs its programs where it can; None: each is a process."""
+    stdio: Stdio = field(default_factory=Stdio)
+    """What its program reads from and writes to."""
     digest: str = ""
     """Of the part of the pod's spec that it was made from."""
 
@@ -88,7 +93,9 @@ class Container:
     exited: asyncio.Event = field(default_factory=asyncio.Event)
     process: Program | None = None
     jobs: set["Job"] = field(default_factory=set)
-    """Commands of probes and hooks that run in it."""
+    """Commands of probes, hooks and clients that run in it."""
+    attached: set[InputBuffer] = field(default_factory=set)
+    """Each gets what it writes from now on."""
     is_doomed: bool = False
     """Whether its end has begun: no command is started in it any more."""
     is_lost: bool = False
@@ -105,13 +112,30 @@ class Container:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A command of a probe or a hook, for the runtime alone."""
+    """A command that runs in a container: of a probe, a hook, or a client."""
 
-    process: Program | None = None
+    process: Process | None = None
+    """Set once it runs."""
+    error: OSError | ValueError | None = None
+    """Why it could not be started."""
+    exit_code: int = 0
+    """128 and the number of the signal, if one has ended it."""
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once it runs, or has failed to start."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
     is_doomed: bool = False
+    is_abandoned: bool = False
+    """Whether nobody reads its output any more."""
 
     def kill(self) -> None:
         """Kills it, or keeps it from starting."""
         self.is_doomed = True
         if self.process is not None:
             self.process.kill()
+
+    def abandon(self) -> None:
+        """Kills it, and drops what it has written. To be called in the end, also when it has ended by itself."""
+        self.is_abandoned = True
+        self.kill()
+        if self.process is not None:
+            self.process.close()

@@ -20,25 +20,26 @@ from pathlib import Path
 from typing_extensions import override
 
 from fake_dra_driver.cluster.kubelet.containerruntime.program import Program
+from fake_dra_driver.cluster.kubelet.containerruntime.stdio import PipeEnds, Stdio, StdioEnds
 from fake_dra_driver.cluster.warden import Warden
 
 __all__ = ["Process"]
 
-_BUFFER_BYTES = 64 * 1024
-"""How much output may wait for its reader; at twice that the program blocks."""
+_NO_INPUT = Stdio()
 
 
 class Process(Program):
     """A running process. ``wait`` has to be awaited once."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], warden: Warden | None = None) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], stdio: StdioEnds, warden: Warden | None = None) -> None:
         self._popen = popen
         self._warden = warden
         self._is_reaped = False
-        self.output = asyncio.StreamReader(limit=_BUFFER_BYTES)
-        """What it writes to standard output and standard error, in the order in which it does. Ends when no process
-        holds the pipe: a child that escaped from the group may hold it beyond the program's end."""
-        self._pipe: asyncio.ReadTransport | None = None
+        self.stdio = stdio
+        self.output = stdio.output
+        """What it writes to standard output, and to standard error unless that is kept apart, in the order in which it
+        does. Ends when no process holds the pipe: a child that escaped from the group may hold it beyond the program's
+        end."""
 
     @classmethod
     async def start(
@@ -49,6 +50,7 @@ class Process(Program):
         folder: Path,
         warden: Warden | None = None,
         stdin: int = subprocess.DEVNULL,
+        stdio: Stdio = _NO_INPUT,
     ) -> "Process":
         """Starts a program; a name without a slash is looked for in ``env["PATH"]``.
 
@@ -60,16 +62,8 @@ class Process(Program):
             OSError: there is no such program or folder, or it may not be run.
             ValueError: an argument or a variable holds a NUL.
         """
-        process = cls(await asyncio.to_thread(_spawn, argv, env, folder, warden, stdin), warden)
-        await process._connect()
-        return process
-
-    async def _connect(self) -> None:
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(self.output), self._popen.stdout
-        )
-        self._pipe = transport
+        popen, ends = await asyncio.to_thread(_spawn, argv, env, folder, warden, stdin, stdio)
+        return cls(popen, await ends.connect(), warden)
 
     @property
     def pid(self) -> int:
@@ -120,26 +114,17 @@ class Process(Program):
 
     @override
     def close(self) -> None:
-        """Closes the pipe: ``output`` ends, even if a process could still write to it."""
-        if self._pipe is not None:
-            self._pipe.close()
+        """Closes its pipes: ``output`` ends, even if a process could still write to it."""
+        self.stdio.close()
 
 
 def _spawn(
-    argv: Sequence[str], env: Mapping[str, str], folder: Path, warden: Warden | None, stdin: int
-) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(  # noqa: S603 - running what the pod says is what this is for
-        argv,
-        env=env,
-        cwd=folder,
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    argv: Sequence[str], env: Mapping[str, str], folder: Path, warden: Warden | None, stdin: int, stdio: Stdio
+) -> tuple[subprocess.Popen[bytes], PipeEnds]:
+    popen, ends = PipeEnds.spawn(argv, stdio, stdin, env=env, cwd=folder)
     if warden is not None:
-        warden.begun(process.pid)
-    return process
+        warden.begun(popen.pid)
+    return popen, ends
 
 
 async def _wait_for_end(popen: subprocess.Popen[bytes]) -> None:

@@ -34,11 +34,13 @@ from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import Contai
 from fake_dra_driver.cluster.kubelet.containerruntime.hosts import Hosts
 from fake_dra_driver.cluster.kubelet.containerruntime.process import Process
 from fake_dra_driver.cluster.kubelet.containerruntime.program import Program
+from fake_dra_driver.cluster.kubelet.containerruntime.stdio import Stdio
+from fake_dra_driver.cluster.remotecommand.inputbuffer import InputBuffer
 from fake_dra_driver.cluster.warden import Warden
 from fake_dra_driver.inthread import in_thread
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 
-__all__ = ["ProcessRuntime"]
+__all__ = ["NotRunningError", "ProcessRuntime"]
 
 log = logger.bind(component="container-runtime")
 
@@ -50,8 +52,15 @@ _DRAIN_SECONDS = 2.0
 _READ_BYTES = 64 * 1024
 _MAX_EXEC_OUTPUT_BYTES = 10 * 1024
 """How much is kept of the output of a probe or a hook (maxRespBodyLength of the kubelet)."""
+_PATIENCE_SECONDS = 10.0
+"""How long a container waits for a client that is attached to it and does not read."""
+_NO_INPUT = Stdio()
 _KEPT = 2
 """Containers of one name: the current one, and the one before it for ``kubectl logs --previous``."""
+
+
+class NotRunningError(Exception):
+    """The container does not run, or is about to end."""
 
 
 class ProcessRuntime:
@@ -168,17 +177,44 @@ class ProcessRuntime:
         Raises:
             TimeoutError: it took too long, and was killed.
         """
-        job = Job()
+        async with asyncio.timeout(timeout_seconds):
+            try:
+                job = await self.open(container, argv)
+            except NotRunningError as error:
+                return ExecResult(126, str(error))
+            except (OSError, ValueError) as error:
+                code = 127 if isinstance(error, FileNotFoundError) else 126
+                why = getattr(error, "strerror", None) or error
+                return ExecResult(code, f"{argv[0] if argv else 'no command'}: {why}")
+            try:
+                output = await _output_of(job)
+                return ExecResult(job.exit_code, output)
+            finally:
+                job.abandon()
+
+    async def open(self, container: Container, argv: Sequence[str], stdio: Stdio = _NO_INPUT) -> Job:
+        """Starts a command in a container: in its environment and working directory. It dies with the container.
+
+        Returns:
+            The command, which runs; to be abandoned in the end.
+
+        Raises:
+            NotRunningError: the container does not run.
+            OSError, ValueError: the command cannot be started.
+        """
         if container.state != "running" or container.is_doomed:
-            return ExecResult(126, "the container is not running")
+            raise NotRunningError("the container is not running")
+        job = Job()
         container.jobs.add(job)
-        task = self._running_group().create_task(self._exec(container, job, argv), name="container exec")
+        self._running_group().create_task(self._run_job(container, job, argv, stdio), name="container exec")
         try:
-            async with asyncio.timeout(timeout_seconds):
-                return await asyncio.shield(task)
-        finally:
-            job.kill()
-            container.jobs.discard(job)
+            await job.settled.wait()
+        except BaseException:
+            job.abandon()
+            raise
+        if job.error is not None:
+            raise job.error
+        return job
 
     async def remove_pod(self, uid: UID) -> None:
         """Removes a pod: kills what still runs of it, and deletes its logs. Does nothing if it is unknown."""
@@ -224,6 +260,8 @@ class ProcessRuntime:
             self._tell(config.pod.uid)
             await self._accompany(container, process)
         await self._close_log(container)
+        for each in container.attached:
+            each.end()
         container.state, container.finished_at, container.process = "exited", self._now(), None
         if container.is_lost:
             container.reason, container.exit_code, container.signal = "Unknown", 255, 0
@@ -254,6 +292,8 @@ class ProcessRuntime:
                 if not is_failing:
                     log.warning("Container log not written", path=str(container.log.path), error=str(error))
                 is_failing = True
+            for each in list(container.attached):
+                await _hand_on(data, each, container.attached)
 
     async def _close_log(self, container: Container) -> None:
         try:
@@ -261,34 +301,32 @@ class ProcessRuntime:
         except OSError as error:
             log.warning("Container log not written", path=str(container.log.path), error=str(error))
 
-    async def _exec(self, container: Container, job: Job, argv: Sequence[str]) -> ExecResult:
+    async def _run_job(self, container: Container, job: Job, argv: Sequence[str], stdio: Stdio) -> None:
+        """Runs a command to its end. Raises nothing."""
         config = container.config
+        env = {"TERM": "xterm", **config.env} if stdio.tty else config.env
         try:
-            process = await self._spawn(config, argv)
+            process = await Process.start(argv, env=env, folder=config.folder, warden=self._warden, stdio=stdio)
         except (OSError, ValueError) as error:
-            code = 127 if isinstance(error, FileNotFoundError) else 126
-            return ExecResult(code, f"{argv[0] if argv else 'no command'}: {getattr(error, 'strerror', None) or error}")
-        job.process = process
-        if job.is_doomed or container.is_doomed:
-            process.kill()
-        output = bytearray()
-
-        async def collect() -> None:
-            while data := await process.output.read(_READ_BYTES):
-                output.extend(data[: _MAX_EXEC_OUTPUT_BYTES - len(output)])
-
-        async with asyncio.TaskGroup() as group:
-            reader = group.create_task(collect(), name="container exec output")
+            job.error = error
+        else:
+            job.process = process
+            if job.is_doomed or container.is_doomed:
+                process.kill()
+            job.settled.set()
             code = await process.wait()
-            await asyncio.wait([reader], timeout=_DRAIN_SECONDS)
-            process.close()
-        return ExecResult(code if code >= 0 else 128 - code, output.decode(errors="replace"))
+            job.exit_code = code if code >= 0 else 128 - code
+            if job.is_abandoned:
+                process.close()
+        container.jobs.discard(job)
+        job.settled.set()
+        job.ended.set()
 
     async def _spawn(self, config: ContainerConfig, argv: Sequence[str]) -> Program:
         hosts, host = self._hosts, config.host
         if hosts is not None and host is not None and hosts.are_wanted() and (hosted := host.argv_of(argv)):
             return await hosts.start(host, hosted, config.env)
-        return await Process.start(argv, env=config.env, folder=config.folder, warden=self._warden)
+        return await Process.start(argv, env=config.env, folder=config.folder, warden=self._warden, stdio=config.stdio)
 
     # --- Inside --------------------------------------------------------------------------------------------------
 
@@ -322,6 +360,38 @@ class ProcessRuntime:
     def _log_of(self, config: ContainerConfig) -> ContainerLog:
         path = self._folder_of_logs(config.pod) / config.name / f"{config.attempt}.log"
         return ContainerLog(path, now=self._now)
+
+
+async def _output_of(job: Job) -> str:
+    """What a command writes, or the beginning of that, once it has ended."""
+    output = bytearray()
+
+    async def collect(reader: asyncio.StreamReader) -> None:
+        while data := await reader.read(_READ_BYTES):
+            output.extend(data[: _MAX_EXEC_OUTPUT_BYTES - len(output)])
+
+    if job.process is not None:
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(collect(job.process.output), name="container exec output")
+            await job.ended.wait()
+            await asyncio.wait([reading], timeout=_DRAIN_SECONDS)
+            job.process.close()
+    return output.decode(errors="replace")
+
+
+async def _nothing() -> None:
+    pass
+
+
+async def _hand_on(data: bytes, to: InputBuffer, attached: set[InputBuffer]) -> None:
+    """Gives output of a container to a client, for which it waits, as on a real node, but not for ever."""
+    to.put(data)
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await to.room(_nothing)
+    except TimeoutError:
+        attached.discard(to)
+        to.end()
 
 
 def _why(config: ContainerConfig, error: OSError | ValueError) -> str:

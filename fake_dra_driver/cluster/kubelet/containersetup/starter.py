@@ -15,6 +15,7 @@ from fake_dra_driver.cluster.kubelet.containerruntime.cdi import CdiRegistry, Un
 from fake_dra_driver.cluster.kubelet.containerruntime.container import Container as RunningContainer
 from fake_dra_driver.cluster.kubelet.containerruntime.container import ContainerConfig
 from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
+from fake_dra_driver.cluster.kubelet.containerruntime.stdio import Stdio
 from fake_dra_driver.cluster.kubelet.containersetup.containment import inside
 from fake_dra_driver.cluster.kubelet.containersetup.environment import ConfigError, NodeFacts, expand, variables
 from fake_dra_driver.cluster.kubelet.containersetup.images import Images, NoImageError
@@ -104,6 +105,7 @@ class ContainerStarter:
             folder=await self._folder(pod, spec, here),
             ports=ports,
             host=image.host,
+            stdio=Stdio(stdin=spec.stdin, tty=spec.tty),
             digest=spec.digest(),
         )
         return await self.runtime.start(config)

@@ -331,6 +331,11 @@ class PodWorker:
         containers = self._services.runtime.containers(self.reference.uid)
         return [self._target(container) for container in containers if container.state != "exited"]
 
+    def target(self, name: str) -> HandlerTarget | None:
+        """The container of that name, if it runs."""
+        running = (each for each in self._targets() if each.container.state == "running")
+        return next((each for each in running if each.spec.name == name), None)
+
     def _target(self, container: RunningContainer) -> HandlerTarget:
         spec = self._pod.container(container.config.name) if self._pod is not None else None
         spec = spec or Container(name=container.config.name)

@@ -11,6 +11,7 @@ from loguru import logger
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet.containerruntime.container import PodReference
 from fake_dra_driver.cluster.kubelet.pod import Pod
+from fake_dra_driver.cluster.kubelet.pods.handlers import HandlerTarget
 from fake_dra_driver.cluster.kubelet.pods.podworker import PodServices, PodWorker
 from fake_dra_driver.runtime.informer import Informer
 from fake_dra_driver.runtime.store import Change
@@ -51,6 +52,11 @@ class PodWorkers:
         for uid in self._services.claims.users(driver):
             if uid in self._workers:
                 self._workers[uid].wake()
+
+    def target(self, uid: UID, name: str) -> HandlerTarget | None:
+        """The container of that name in a pod, if it runs here."""
+        worker = self._workers.get(uid)
+        return worker.target(name) if worker is not None else None
 
     def _take_leftovers(self) -> None:
         """Cleans up what an earlier kubelet has left of pods that the API server no longer has."""

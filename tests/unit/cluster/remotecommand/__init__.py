@@ -1,0 +1,1 @@
+"""Streams of sessions: framing, negotiation, bounds, and clients that go away."""
