@@ -34,13 +34,13 @@ from fake_dra_driver.cluster.faultcommand import FaultCommand
 from fake_dra_driver.cluster.faults import ClusterFaults, find_resource
 from fake_dra_driver.cluster.folder import KUBECONFIG, folder_of_cluster
 from fake_dra_driver.cluster.kubelet.containerruntime.hosts import Hosts
-from fake_dra_driver.cluster.kubelet.containersetup.images import Image, Images
+from fake_dra_driver.cluster.kubelet.containersetup.images import Image, Images, UnknownImages
 from fake_dra_driver.cluster.kubelet.containersetup.serviceaccount import ServiceAccountKubeconfig
 from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
-from fake_dra_driver.cluster.kwok import make_kwok_controllers
 from fake_dra_driver.cluster.kubelet.sessions.podsessions import PodSessions
+from fake_dra_driver.cluster.kwok import make_kwok_controllers
 from fake_dra_driver.cluster.node import EmbeddedNode
 from fake_dra_driver.cluster.nodepool import DEFAULT_NODE, NodePool, check_pools, node_name
 from fake_dra_driver.cluster.nodes import ClusterNodes
@@ -79,6 +79,7 @@ class Cluster:
         runtime_config: Mapping[str, bool] | None = None,
         scheduler: MakeControllers | None = None,
         images: Mapping[str, Image] | None = None,
+        unknown_images: UnknownImages = "refuse",
         timing: Timing | None = None,
         namespace_grace_seconds: float = GRACE_SECONDS,
         static_nodes: bool = False,
@@ -97,6 +98,8 @@ class Cluster:
             runtime_config: API versions to serve or not, such as ``{"resource.k8s.io/v1beta1": True}``.
             scheduler: makes what schedules pods; None: the cluster's own scheduler.
             images: what stands for images that bring programs of their own; see ``kubelet.images``.
+            unknown_images: what becomes of a container of any other image whose command is missing or not on this
+                machine: refused, or it sleeps, and its probes succeed.
             timing: how soon kubelets try again; None: as real ones, which is up to 90 s after claims could not be
                 prepared.
             namespace_grace_seconds: how long the contents of a namespace outlive its deletion; by default as on a real
@@ -142,7 +145,7 @@ class Cluster:
         # By name, as ``kube-scheduler``.
         self.faults = ClusterFaults(self.server, self._nodes, self._components)
         """What can go wrong, on demand."""
-        self._images = Images(images)
+        self._images = Images(images, unknown=unknown_images)
         self._timing = timing or Timing()
         self._namespace_grace_seconds = namespace_grace_seconds
         self._static_nodes = static_nodes

@@ -11,6 +11,7 @@ from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster import Cluster
 from fake_dra_driver.cluster.control import ask
+from fake_dra_driver.cluster.kubelet.containersetup.images import UnknownImages
 from fake_dra_driver.cluster.nodepool import node_name
 from fake_dra_driver.demo.command import Program
 from fake_dra_driver.demo.inspector import Inspector
@@ -79,7 +80,9 @@ def node_names(count: int) -> tuple[str, ...]:
     return tuple(node_name(None, number) for number in range(1, count + 1))
 
 
-def _cluster(settings: ClusterUpSettings | DemoSettings, nodes: Sequence[str]) -> Cluster:
+def _cluster(
+    settings: ClusterUpSettings | DemoSettings, nodes: Sequence[str], unknown_images: UnknownImages = "refuse"
+) -> Cluster:
     """Raises ClusterError when the release does not have what is switched."""
     return Cluster(
         nodes=nodes,
@@ -87,6 +90,7 @@ def _cluster(settings: ClusterUpSettings | DemoSettings, nodes: Sequence[str]) -
         feature_gates=settings.feature_gates,
         runtime_config=settings.runtime_config,
         images=DRIVER_IMAGES,
+        unknown_images=unknown_images,
         port=settings.port,
     )
 
@@ -100,7 +104,7 @@ async def run_cluster_up(settings: ClusterUpSettings) -> int:
     setup_logging(settings.logging_format, settings.verbosity, least="ERROR")
     interrupted = _Interrupted()
     values = await asyncio.to_thread(read_values, settings.values)
-    cluster = _cluster(settings, node_names(settings.nodes))
+    cluster = _cluster(settings, node_names(settings.nodes), settings.unknown_images)
 
     # Standard output is for programs, which read the line with KUBECONFIG from it.
     progress = Screen(sys.stderr)

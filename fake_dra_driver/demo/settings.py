@@ -77,6 +77,8 @@ class ClusterUpSettings(_Embedded):
 
     nodes: Annotated[int, Flag(EMBEDDED, "N", variable="NODE_COUNT")] = Field(default=1, ge=1, le=200)
     """Number of nodes."""
+    unknown_images: Annotated[Literal["refuse", "sleep"], Flag(EMBEDDED)] = "refuse"
+    """What becomes of a container whose image is not known and whose command is missing or not on this machine."""
     driver: Annotated[bool, Flag(EMBEDDED)] = True
     """Whether to install the driver as its chart does."""
     values: Annotated[

@@ -47,6 +47,10 @@ class ContainerConfig:
     """What its devices add; of it only variables and mounted programs have an effect here, both in ``env``."""
     host: Host | None = None
     """Runs its programs where it can; None: each is a process."""
+    sleeps: str = ""
+    """Why nothing runs in it; empty: its program does."""
+    advice: str = ""
+    """What can be done if its program is not on this machine."""
     stdio: Stdio = field(default_factory=Stdio)
     """What its program reads from and writes to."""
     digest: str = ""

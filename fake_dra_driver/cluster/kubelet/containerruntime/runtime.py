@@ -34,6 +34,7 @@ from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import Contai
 from fake_dra_driver.cluster.kubelet.containerruntime.hosts import Hosts
 from fake_dra_driver.cluster.kubelet.containerruntime.process import Process
 from fake_dra_driver.cluster.kubelet.containerruntime.program import Program
+from fake_dra_driver.cluster.kubelet.containerruntime.sleeper import Sleeper
 from fake_dra_driver.cluster.kubelet.containerruntime.stdio import Stdio
 from fake_dra_driver.cluster.remotecommand.inputbuffer import InputBuffer
 from fake_dra_driver.cluster.warden import Warden
@@ -323,6 +324,8 @@ class ProcessRuntime:
         job.ended.set()
 
     async def _spawn(self, config: ContainerConfig, argv: Sequence[str]) -> Program:
+        if config.sleeps:
+            return Sleeper(config.sleeps)
         hosts, host = self._hosts, config.host
         if hosts is not None and host is not None and hosts.are_wanted() and (hosted := host.argv_of(argv)):
             return await hosts.start(host, hosted, config.env)
@@ -399,7 +402,8 @@ def _why(config: ContainerConfig, error: OSError | ValueError) -> str:
     program = config.argv[0] if config.argv else ""
     if isinstance(error, FileNotFoundError) and "/" not in program:
         path = config.env.get("PATH", "")
-        return f'"{program}" is not a program of this machine: it is in none of the folders of PATH ({path})'
+        where = f"it is in none of the folders of PATH ({path})"
+        return f'"{program}" is not a program of this machine: {where}{config.advice}'
     if isinstance(error, OSError):
         return f'"{program}" cannot be run on this machine: {error.strerror}'
     return f'"{program}" cannot be run: {error}'

@@ -2,7 +2,8 @@
 
 An image here is the programs that it would contain, as installed on this machine. A container of a registered image
 finds them in its PATH, and may get what no other container does: a kubeconfig, and ports of its own. A container of any
-other image runs its command with the programs of this machine, and cannot run without a command.
+other image runs its command with the programs of this machine, and cannot run without a command; unless the cluster is
+told that such containers sleep, for those who need pods that run and not what runs in them.
 
     images = Images({"example.com/driver:v1": Image(cmd=("driver",), path=("/opt/driver/bin",), api_access=True)})
 """
@@ -14,11 +15,18 @@ import socket
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from fake_dra_driver.cluster.kubelet.containerruntime.hosts import Host
+from fake_dra_driver.cluster.kubelet.containerruntime.terminal import check as check_program
 from fake_dra_driver.cluster.kubelet.pod import Container
 
-__all__ = ["Image", "Images", "NoImageError"]
+__all__ = ["Image", "Images", "NoImageError", "UnknownImages"]
+
+UnknownImages = Literal["refuse", "sleep"]
+"""What becomes of a container whose image is not registered, and whose command is missing or not on this machine."""
+
+_ADVICE = "start the cluster with --unknown-images=sleep to have such containers sleep"
 
 _PORTS = range(20_000, 30_000)
 """Below the ports of outgoing connections (from 32,768 on Linux, 49,152 on macOS)."""
@@ -54,11 +62,21 @@ class Image:
 class Images:
     """The images of a cluster; one for all of its nodes, which share the ports of this machine."""
 
-    def __init__(self, images: Mapping[str, Image] | None = None, ports: Sequence[int] = _PORTS) -> None:
-        """Made with the images by reference, exactly as pods name them, and the ports that may be given out.
+    def __init__(
+        self,
+        images: Mapping[str, Image] | None = None,
+        ports: Sequence[int] = _PORTS,
+        *,
+        unknown: UnknownImages = "refuse",
+    ) -> None:
+        """Begins to give out ports at a random one, so that clusters that start together hardly ever choose the same.
 
-        It begins at a random one, so that two clusters that start together on a machine hardly ever choose the same.
+        Args:
+            images: by reference, exactly as pods name them.
+            ports: those that may be given out.
+            unknown: what becomes of containers of other images that cannot be run.
         """
+        self._unknown = unknown
         self._images = dict(images or {})
         self._ports = ports
         first = random.randrange(len(ports))  # noqa: S311 - no secret
@@ -93,7 +111,7 @@ class Images:
         return container.image in self._images
 
     def command(self, container: Container) -> Sequence[str]:
-        """What to run, from the container's command and the image's defaults.
+        """What to run, from the container's command and the image's defaults; nothing, if it may sleep.
 
         Raises:
             NoImageError: there is no command.
@@ -102,13 +120,41 @@ class Images:
         if container.command:
             return (*container.command, *container.args)
         command = (*image.entrypoint, *(container.args or image.cmd))
+        if not self.is_known(container) and self._unknown == "sleep":
+            return ()
         if not self.is_known(container) or not command:
             known = f" or one of the images {', '.join(sorted(self._images))}" if self._images else ""
             raise NoImageError(
                 f'image "{container.image}" is not pulled, since containers of this cluster are processes of this '
-                f"machine: give the container a command{known}"
+                f"machine: give the container a command{known}, or {_ADVICE}"
             )
         return command
+
+    def why_it_sleeps(
+        self, container: Container, argv: Sequence[str], environment: Mapping[str, str], folder: Path
+    ) -> str:
+        """Why nothing runs in a container but sleep; empty: its command is to be run. Blocks shortly.
+
+        Args:
+            container: its spec.
+            argv: its command on this machine.
+            environment: its variables, of which PATH counts.
+            folder: where it runs.
+        """
+        if self._unknown != "sleep" or self.is_known(container):
+            return ""
+        what = f'image "{container.image}" is not known to this cluster'
+        if not argv:
+            return f"This container sleeps: {what}, and its pod names no command"
+        try:
+            check_program(argv, environment, folder)
+        except OSError:
+            return f'This container sleeps: {what}, and "{container.command[0]}" is not a program of this machine'
+        return ""
+
+    def advice(self, container: Container) -> str:
+        """What can be done where the command of a container is not on this machine, to be added to a sentence."""
+        return "" if self.is_known(container) else f"; {_ADVICE}"
 
     def free_port(self) -> int:
         """A free port of 127.0.0.1 that was not given out lately. Blocks shortly.

@@ -91,20 +91,24 @@ class ContainerStarter:
         except (UnresolvedDevicesError, OSError) as error:
             raise StartFailure("CreateContainerError", str(error)) from error
         here = Locality.of(spec, folders, ports, wanted)
+        folder = await self._folder(pod, spec, here)
         # PATH already has folders of this machine.
         environment = {name: value if name == "PATH" else here.text(value) for name, value in wanted.items()} | own
         if has_programs:
             environment["PATH"] = f"{programs}:{environment['PATH']}"
+        argv = tuple(expand(here.text(argument), environment) for argument in command)
         config = ContainerConfig(
             pod=pod.reference,
             name=spec.name,
             attempt=attempt,
-            argv=tuple(expand(here.text(argument), environment) for argument in command),
+            argv=argv,
             env={**environment, **edits.env},
             edits=edits,
-            folder=await self._folder(pod, spec, here),
+            folder=folder,
             ports=ports,
             host=image.host,
+            sleeps=await asyncio.to_thread(self.images.why_it_sleeps, spec, argv, environment, folder),
+            advice=self.images.advice(spec),
             stdio=Stdio(stdin=spec.stdin, tty=spec.tty),
             digest=spec.digest(),
         )

@@ -45,7 +45,9 @@ class HandlerTarget:
     locality: Locality = field(default_factory=Locality)
 
     async def run(self, handler: Handler, timeout_seconds: float) -> HandlerResult:
-        """Carries out the handler, which fails when it exceeds its time."""
+        """Carries out the handler, which fails when it exceeds its time, and succeeds in a container that sleeps."""
+        if self.container.config.sleeps:
+            return HandlerResult(True)
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await self._run(handler, timeout_seconds)

@@ -90,7 +90,9 @@ class Launcher:
         except StartFailure as failure:
             self._fail(pod, spec, failure)
             return None, self._timing.retry()
-        if self._starter.images.is_known(spec):
+        if container.config.sleeps:
+            pulled = f'Container image "{spec.image}" is not known to this cluster: the container sleeps'
+        elif self._starter.images.is_known(spec):
             pulled = f'Container image "{spec.image}" already present on machine'
         else:
             pulled = f'Container image "{spec.image}" is not needed: the command runs as a process of this machine'

@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import signal
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
 from fake_dra_driver.cluster.kinds import ServiceAccount
+from fake_dra_driver.cluster.kubelet.containerruntime.sleeper import Sleeper
 from fake_dra_driver.cluster.kubelet.containersetup.images import Image, Images, NoImageError
 from fake_dra_driver.cluster.kubelet.containersetup.serviceaccount import ServiceAccountKubeconfig
 from fake_dra_driver.cluster.kubelet.pod import Container
@@ -40,7 +43,8 @@ def test_without_an_image_a_container_needs_a_command() -> None:
         Images({"a:1": Image(), "b:2": Image()}).command(spec(args=["x"]))
     assert str(raised.value) == (
         f'image "{IMAGE}" is not pulled, since containers of this cluster are processes of this machine: '
-        "give the container a command or one of the images a:1, b:2"
+        "give the container a command or one of the images a:1, b:2, or start the cluster with --unknown-images=sleep "
+        "to have such containers sleep"
     )
     with pytest.raises(NoImageError):
         Images({IMAGE: Image()}).command(spec())
@@ -69,11 +73,58 @@ async def test_a_container_without_a_command_says_what_would_be_possible(node: W
     assert state is not None
     assert state.message == (
         'image "nginx:1.25" is not pulled, since containers of this cluster are processes of this machine: '
-        "give the container a command"
+        "give the container a command, or start the cluster with --unknown-images=sleep to have such containers sleep"
     )
     await node.until_event("pod0", "Failed", 'Failed to pull image "nginx:1.25": image "nginx:1.25" is not pulled')
     await node.until_event("pod0", "Failed", "Error: ErrImagePull")
     await node.until_event("pod0", "BackOff", 'Back-off pulling image "nginx:1.25"')
+
+
+async def test_containers_of_unknown_images_can_be_told_to_sleep(world: World) -> None:
+    images = Images({"known": Image()}, unknown="sleep")
+    probe = {"exec": {"command": ["no-such-program"]}, "periodSeconds": 1}
+    hooks = {"postStart": {"exec": {"command": ["no-such-program"]}}, "preStop": {"httpGet": {"port": 1}}}
+    await world.start(images=images)
+    await world.create(
+        pod(
+            "pod0",
+            {"name": "ctr0", "image": "nginx:1.25", "readinessProbe": probe, "startupProbe": probe},
+            {"name": "ctr1", "image": "tool", "command": ["no-such-program"], "lifecycle": hooks},
+            container("echo it runs; sleep 1000", "ctr2"),
+        )
+    )
+    await world.until_ready("pod0")
+    what = "is not known to this cluster: the container sleeps"
+    await world.until_event("pod0", "Pulled", f'Container image "nginx:1.25" {what}')
+    assert await world.log("pod0", "ctr0") == (
+        'This container sleeps: image "nginx:1.25" is not known to this cluster, and its pod names no command\n'
+    )
+    assert await world.log("pod0", "ctr1") == (
+        'This container sleeps: image "tool" is not known to this cluster, and "no-such-program" is not a program '
+        "of this machine\n"
+    )
+    assert await world.log_until("pod0", "it runs\n", "ctr2") == "it runs\n"
+    await world.delete("pod0")
+    await world.until_gone("pod0")
+
+
+def test_known_images_and_programs_never_sleep(tmp_path: Path) -> None:
+    images = Images({IMAGE: Image(cmd=("no-such-program",))}, unknown="sleep")
+    path = {"PATH": "/usr/bin:/bin"}
+    assert images.why_it_sleeps(spec(), ("no-such-program",), path, tmp_path) == ""
+    assert images.why_it_sleeps(spec(image="other", command=["sh"]), ("sh",), path, tmp_path) == ""
+    assert Images().why_it_sleeps(spec(image="other"), (), path, tmp_path) == ""
+    assert images.command(spec(image="other", args=["x"])) == ()
+
+
+async def test_a_sleeper_ends_by_a_signal() -> None:
+    sleeper = Sleeper("it sleeps")
+    assert sleeper.signal_group(signal.SIGSTOP)
+    sleeper.signal(signal.SIGTERM)
+    assert await sleeper.wait() == -signal.SIGTERM
+    assert await sleeper.output.read() == b"it sleeps\n"
+    assert not sleeper.signal_group(signal.SIGKILL)
+    sleeper.kill()
 
 
 async def test_a_registered_image_brings_programs_variables_ports_and_credentials(world: World) -> None:
