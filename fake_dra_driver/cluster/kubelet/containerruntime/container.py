@@ -49,6 +49,8 @@ class ContainerConfig:
     """Runs its programs where it can; None: each is a process."""
     sleeps: str = ""
     """Why nothing runs in it; empty: its program does."""
+    ends_at_once: bool = False
+    """Whether a container in which nothing runs ends, and well, in place of sleeping."""
     advice: str = ""
     """What can be done if its program is not on this machine."""
     stdio: Stdio = field(default_factory=Stdio)

@@ -325,7 +325,7 @@ class ProcessRuntime:
 
     async def _spawn(self, config: ContainerConfig, argv: Sequence[str]) -> Program:
         if config.sleeps:
-            return Sleeper(config.sleeps)
+            return Sleeper(config.sleeps, ends_at_once=config.ends_at_once)
         hosts, host = self._hosts, config.host
         if hosts is not None and host is not None and hosts.are_wanted() and (hosted := host.argv_of(argv)):
             return await hosts.start(host, hosted, config.env)

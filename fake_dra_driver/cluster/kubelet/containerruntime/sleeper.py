@@ -21,12 +21,15 @@ class Sleeper(Program):
 
     Args:
         why: the only line that it writes.
+        ends_at_once: whether it ends by itself, with exit code 0.
     """
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, ends_at_once: bool = False) -> None:
         self.output = asyncio.StreamReader()
         self.output.feed_data(f"{why}\n".encode())
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        if ends_at_once:
+            self._ended.set_result(0)
 
     @override
     def signal(self, number: int) -> None:

@@ -145,11 +145,13 @@ class Images:
             return ""
         what = f'image "{container.image}" is not known to this cluster'
         if not argv:
-            return f"This container sleeps: {what}, and its pod names no command"
+            return f"Nothing runs in this container: {what}, and its pod names no command"
         try:
             check_program(argv, environment, folder)
         except OSError:
-            return f'This container sleeps: {what}, and "{container.command[0]}" is not a program of this machine'
+            return (
+                f'Nothing runs in this container: {what}, and "{container.command[0]}" is not a program of this machine'
+            )
         return ""
 
     def advice(self, container: Container) -> str:

@@ -108,6 +108,8 @@ class ContainerStarter:
             ports=ports,
             host=image.host,
             sleeps=await asyncio.to_thread(self.images.why_it_sleeps, spec, argv, environment, folder),
+            # Its pod is not to wait for it.
+            ends_at_once=spec in pod.spec.init_containers and not spec.is_sidecar,
             advice=self.images.advice(spec),
             stdio=Stdio(stdin=spec.stdin, tty=spec.tty),
             digest=spec.digest(),

@@ -91,7 +91,8 @@ class Launcher:
             self._fail(pod, spec, failure)
             return None, self._timing.retry()
         if container.config.sleeps:
-            pulled = f'Container image "{spec.image}" is not known to this cluster: the container sleeps'
+            does = "ends at once" if container.config.ends_at_once else "sleeps"
+            pulled = f'Container image "{spec.image}" is not known to this cluster: the container {does}'
         elif self._starter.images.is_known(spec):
             pulled = f'Container image "{spec.image}" already present on machine'
         else:

@@ -91,17 +91,21 @@ async def test_containers_of_unknown_images_can_be_told_to_sleep(world: World) -
             {"name": "ctr0", "image": "nginx:1.25", "readinessProbe": probe, "startupProbe": probe},
             {"name": "ctr1", "image": "tool", "command": ["no-such-program"], "lifecycle": hooks},
             container("echo it runs; sleep 1000", "ctr2"),
+            initContainers=[{"name": "init", "image": "setup"}],
         )
     )
     await world.until_ready("pod0")
     what = "is not known to this cluster: the container sleeps"
     await world.until_event("pod0", "Pulled", f'Container image "nginx:1.25" {what}')
+    await world.until_event(
+        "pod0", "Pulled", 'Container image "setup" is not known to this cluster: the container ends'
+    )
+    beginning = "Nothing runs in this container: image"
     assert await world.log("pod0", "ctr0") == (
-        'This container sleeps: image "nginx:1.25" is not known to this cluster, and its pod names no command\n'
+        f'{beginning} "nginx:1.25" is not known to this cluster, and its pod names no command\n'
     )
     assert await world.log("pod0", "ctr1") == (
-        'This container sleeps: image "tool" is not known to this cluster, and "no-such-program" is not a program '
-        "of this machine\n"
+        f'{beginning} "tool" is not known to this cluster, and "no-such-program" is not a program of this machine\n'
     )
     assert await world.log_until("pod0", "it runs\n", "ctr2") == "it runs\n"
     await world.delete("pod0")
