@@ -203,7 +203,7 @@ class ApiServer:
 
     @property
     def sessions(self) -> SessionSource | None:
-        """Answers exec and attach; None: they get 404."""
+        """Answers exec, attach and portforward; None: they get 404."""
         return self._parts.podverbs.sessions
 
     @sessions.setter

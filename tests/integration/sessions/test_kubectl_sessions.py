@@ -1,11 +1,13 @@
-"""kubectl exec, attach and cp, over both protocols, as a person uses them."""
+"""kubectl exec, attach, cp and port-forward, over both protocols, as a person uses them."""
 
+import contextlib
 import fcntl
 import itertools
 import os
 import pty
 import select
 import signal
+import socket
 import struct
 import subprocess
 import termios
@@ -23,7 +25,8 @@ from tests.support.kubectl import find_kubectl
 
 pytestmark = pytest.mark.kubectl
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
+ADDRESS = "127.0.0.1"
 NUMBERS = itertools.count(1)
 POD = """
 apiVersion: v1
@@ -79,6 +82,7 @@ class Kubectl:
             **os.environ,
             "KUBECONFIG": str(cluster.kubeconfig),
             "KUBECTL_REMOTE_COMMAND_WEBSOCKETS": str(websockets).lower(),
+            "KUBECTL_PORT_FORWARD_WEBSOCKETS": str(websockets).lower(),
         }
 
     def __call__(self, *arguments: str, data: bytes | None = None, folder: Path | None = None) -> tuple[int, str, str]:
@@ -251,6 +255,48 @@ def test_attach_with_input_that_ends(cluster: BackgroundCluster, kubectl: Kubect
     run = ("run", name, "--image=busybox", "--restart=Never", "-i", "--rm", "--quiet", "--command", "--", "cat")
     code, out, _ = kubectl(*run, data=b"into the container\n")
     assert (code, out) == (0, "into the container\n")
+
+
+def test_ports_are_forwarded(cluster: BackgroundCluster, kubectl: Kubectl) -> None:
+    with socket.create_server((ADDRESS, 0)) as served, socket.socket() as unused:
+        unused.bind((ADDRESS, 0))
+        ports = [f":{each.getsockname()[1]}" for each in (served, unused)]
+        process = kubectl.start(
+            "port-forward", f"--address={ADDRESS}", "box", *ports, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        with process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            lines = [process.stdout.readline() for _ in ports]
+            good, bad = (int(line.split()[2].rpartition(b":")[2]) for line in lines)
+            for _ in range(3):
+                data = os.urandom(200_000)
+                with socket.create_connection((ADDRESS, good), PATIENCE_SECONDS) as client:
+                    connection, _ = served.accept()
+                    connection.settimeout(PATIENCE_SECONDS)
+                    with connection:
+                        client.sendall(data)
+                        client.shutdown(socket.SHUT_WR)
+                        assert _all_of(connection) == data
+                        connection.sendall(data[::-1])
+                    assert _all_of(client) == data[::-1]
+            with socket.create_connection((ADDRESS, bad), PATIENCE_SECONDS) as client:
+                client.sendall(b"hello")
+                assert _all_of(client) == b""
+            said = b""
+            while b"Connection refused" not in said:
+                said += process.stderr.readline()
+            assert f"error forwarding port {ports[1][1:]} to pod box_default, uid".encode() in said
+            process.terminate()
+
+
+def _all_of(connection: socket.socket) -> bytes:
+    """What comes until the other side ends it, perhaps by force."""
+    found = b""
+    with contextlib.suppress(ConnectionResetError):
+        while data := connection.recv(65536):
+            found += data
+    return found
 
 
 def test_pods_that_do_not_run(cluster: BackgroundCluster, kubectl: Kubectl) -> None:

@@ -288,10 +288,8 @@ class Endpoints:
                 )
             case "log", "get":
                 return layers.podverbs.log(resource, key, request.query)
-            case "exec" | "attach", "get" | "create":
+            case "exec" | "attach" | "portforward", "get" | "create":
                 return layers.podverbs.connect(resource, key, target.subresource, request)
-            case "portforward", "get" | "create":
-                raise layers.podverbs.no_port_forward(resource, key)
             case "binding" | "eviction" | "token", "create":
                 return json_answer(self._create_subresource(request, target, user), 201)
         raise method_not_allowed()

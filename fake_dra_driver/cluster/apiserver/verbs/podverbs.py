@@ -50,12 +50,13 @@ class LogSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """What a client wants of a pod: PodExecOptions or PodAttachOptions."""
+    """What a client wants of a pod: PodExecOptions, PodAttachOptions or PodPortForwardOptions."""
 
     verb: str
-    """``exec`` or ``attach``."""
+    """``exec``, ``attach`` or ``portforward``."""
     pod: Object
     container: str
+    """Empty if ports are to be forwarded, those of all containers."""
     command: Sequence[str]
     streams: StreamOptions
 
@@ -75,7 +76,7 @@ class SessionRefusal(Exception):  # noqa: N818 - what a client is told, not an e
 
 
 class SessionSource(Protocol):
-    """Answers ``kubectl exec``, ``attach`` and ``cp``; implemented by the kubelets."""
+    """Answers ``kubectl exec``, ``attach``, ``cp`` and ``port-forward``; implemented by the kubelets."""
 
     def open(self, wanted: Connect, agreement: Agreement) -> Callable[[Wire], Awaitable[None]]:
         """What uses the connection, once it is handed over. To be called, and awaited, soon or never.
@@ -98,7 +99,7 @@ class PodVerbs:
         self.logs: LogSource | None = None
         """Answers requests for logs; None: they get 404."""
         self.sessions: SessionSource | None = None
-        """Answers exec and attach; None: they get 404."""
+        """Answers exec, attach and portforward; None: they get 404."""
 
     def bind(self, resource: Resource, key: Key, binding: Object, options: WriteOptions) -> Object:
         """Assigns a pod to a node, once. Raises StatusError."""
@@ -148,29 +149,23 @@ class PodVerbs:
         return Stream(self.logs.stream(pod, container, query), "text/plain")
 
     def connect(self, resource: Resource, key: Key, verb: str, request: Request) -> Answer | Upgrade:
-        """Runs a command in a container, or attaches to it. Raises StatusError."""
+        """Runs a command in a container, attaches to it, or forwards ports. Raises StatusError."""
         pod = self._reading.get(resource, key).value
-        container = _container(pod, request.query.get("container", ""))
+        forwards = verb == "portforward"
+        container = "" if forwards else _container(pod, request.query.get("container", ""))
         if not pod["spec"].get("nodeName"):
             raise bad_request(f"pod {key.name} does not have a host assigned")
         if not is_upgrade(request.headers):
             raise bad_request("Upgrade request required")
         if self.sessions is None:
-            raise StatusError(404, "NotFound", f"no kubelet runs in this cluster: there is nothing to {verb}", {})
+            raise StatusError(404, "NotFound", "no kubelet runs in this cluster: there are no containers", {})
         streams = StreamOptions(*(is_set(request.query.get(name)) for name in ("stdin", "stdout", "stderr", "tty")))
         try:
-            agreement = agree(request.headers)
+            agreement = agree(request.headers, forwards=forwards)
             wanted = Connect(verb, pod, container, request.values("command"), streams)
             return Upgrade(agreement, self.sessions.open(wanted, agreement))
         except (NegotiationError, SessionRefusal) as error:
             return Answer(error.code, f"{error.message}\n".encode(), "text/plain; charset=utf-8")
-
-    def no_port_forward(self, resource: Resource, key: Key) -> StatusError:
-        """Why port-forward is refused."""
-        pod = self._reading.get(resource, key).value
-        if not pod["spec"].get("nodeName"):
-            return bad_request(f"pod {key.name} does not have a host assigned")
-        return bad_request("ports are not forwarded here: those of a pod are ports of this machine, on 127.0.0.1")
 
 
 def _check_target(target: Object) -> None:

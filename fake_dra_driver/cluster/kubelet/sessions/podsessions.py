@@ -1,11 +1,12 @@
-"""Answers ``kubectl exec``, ``attach`` and ``cp`` for all nodes of a cluster: the ``SessionSource`` of the API server.
+"""Answers ``kubectl exec``, ``attach``, ``cp`` and ``port-forward`` for all nodes of a cluster.
 
-Follows getExec and getAttach of k8s.io/kubernetes/pkg/kubelet/server and GetExec, GetAttach of kubelet_pods.go, with
-their words. One step shorter than on a real cluster, where the API server connects to the kubelet of the pod's node.
+Follows getExec, getAttach and getPortForward of k8s.io/kubernetes/pkg/kubelet/server and GetExec, GetAttach and
+GetPortForward of kubelet_pods.go, with their words. One step shorter than on a real cluster, where the API server
+connects to the kubelet of the pod's node.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -15,10 +16,12 @@ from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.apiserver.errors import StatusError, too_many_requests
+from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.verbs.podverbs import Connect, SessionRefusal, SessionSource
 from fake_dra_driver.cluster.kubelet.pods.handlers import HandlerTarget
 from fake_dra_driver.cluster.kubelet.sessions.commandsession import attach, run_command
 from fake_dra_driver.cluster.kubelet.sessions.copying import copy_command
+from fake_dra_driver.cluster.kubelet.sessions.portforward import forward_ports
 from fake_dra_driver.cluster.remotecommand.negotiation import Agreement
 from fake_dra_driver.cluster.remotecommand.session import IdleWire, Work, run_session
 from fake_dra_driver.cluster.remotecommand.streams import StreamOptions, Wire
@@ -63,6 +66,10 @@ class PodSessions(SessionSource):
         if find is None:
             message = f"error dialing backend: the kubelet of node {node} does not run"
             raise StatusError(500, "InternalError", f"Internal error occurred: {message}", _causes(message))
+        if self._running >= MAX_SESSIONS:
+            raise too_many_requests()
+        if wanted.verb == "portforward":
+            return partial(self._run, partial(forward_ports, ports=_ports(find, wanted.pod), pod=_named(wanted.pod)))
         options = wanted.streams
         if options.tty and options.stderr:
             options = replace(options, stderr=False)  # a terminal has one output
@@ -73,24 +80,42 @@ class PodSessions(SessionSource):
         if target is None and wanted.verb == "exec":
             raise SessionRefusal(500, f'container not found ("{wanted.container}")')
         if target is None:
-            pod = f"{metadata['name']}_{metadata['namespace']}"
-            raise SessionRefusal(500, f"container {wanted.container} not found in pod {pod}")
-        if self._running >= MAX_SESSIONS:
-            raise too_many_requests()
+            raise SessionRefusal(500, f"container {wanted.container} not found in pod {_full_name(wanted.pod)}")
         work = _command(target, wanted) if wanted.verb == "exec" else _attachment(target)
-        return partial(self._run, agreement, options, work)
+        return partial(self._run, partial(_serve, agreement, options, work))
 
-    async def _run(self, agreement: Agreement, options: StreamOptions, work: Work, wire: Wire) -> None:
+    async def _run(self, use: Callable[[Wire], Awaitable[None]], wire: Wire) -> None:
         """Uses a connection that was handed over."""
         self._running += 1
         try:
             async with asyncio.timeout(self._idle_seconds) as timer:
-                streams = agreement.make_streams(IdleWire(wire, timer, self._idle_seconds), options)
-                await run_session(streams, work)
+                await use(IdleWire(wire, timer, self._idle_seconds))
         except TimeoutError:
             log.debug("Session has ended: nothing was sent for too long", seconds=self._idle_seconds)
         finally:
             self._running -= 1
+
+
+async def _serve(agreement: Agreement, options: StreamOptions, work: Work, wire: Wire) -> None:
+    await run_session(agreement.make_streams(wire, options), work)
+
+
+def _ports(find: FindTarget, pod: Object) -> Mapping[int, int]:
+    """The ports of this machine by those of a pod's containers, where they differ. Raises SessionRefusal."""
+    uid = UID(pod["metadata"]["uid"])
+    found = [find(uid, each["name"]) for each in pod["spec"]["containers"]]
+    running = [target.container for target in found if target is not None]
+    if not running:
+        raise SessionRefusal(500, f'pod not found ("{_full_name(pod)}")')
+    return {port: real for container in running for port, real in container.config.ports.items()}
+
+
+def _full_name(pod: Object) -> str:
+    return f"{pod['metadata']['name']}_{pod['metadata']['namespace']}"
+
+
+def _named(pod: Object) -> str:
+    return f"{_full_name(pod)}, uid {pod['metadata']['uid']}"
 
 
 def _command(target: HandlerTarget, wanted: Connect) -> Work:
