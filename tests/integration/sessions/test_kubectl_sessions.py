@@ -167,7 +167,7 @@ def test_containers_that_are_not_there(cluster: BackgroundCluster, kubectl: Kube
 def test_a_terminal(kubectl: Kubectl) -> None:
     master, slave = pty.openpty()
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 101, 0, 0))
-    arguments = ("exec", "-it", "box", "-c", "main", "--", "sh")
+    arguments = ("exec", "-it", "box", "-c", "main", "--", "env", "PS1=ready:", "sh")
     process = kubectl.start(*arguments, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
     os.close(slave)
     with os.fdopen(master, "r+b", buffering=0) as terminal:
@@ -180,7 +180,7 @@ def test_a_terminal(kubectl: Kubectl) -> None:
         terminal.write(b"echoed\n")
         _until(terminal, b"echoed\r\nechoed\r\n")
         terminal.write(b"\x03")
-        _until(terminal, b"^C")
+        _until(terminal, b"ready:")
         terminal.write(b"exit 5\n")
         assert process.wait(PATIENCE_SECONDS) == 5
 

@@ -11,7 +11,6 @@ from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet.containerruntime.cdi import DeviceEdits
 from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import ContainerLog
 from fake_dra_driver.cluster.kubelet.containerruntime.hosts import Host
-from fake_dra_driver.cluster.kubelet.containerruntime.process import Process
 from fake_dra_driver.cluster.kubelet.containerruntime.program import Program
 from fake_dra_driver.cluster.kubelet.containerruntime.stdio import Stdio
 from fake_dra_driver.cluster.remotecommand.inputbuffer import InputBuffer
@@ -120,8 +119,8 @@ class Container:
 class Job:
     """A command that runs in a container: of a probe, a hook, or a client."""
 
-    process: Process | None = None
-    """Set once it runs."""
+    process: Program | None = None
+    """Set once it runs; a ``Process``, if it was given more than an output."""
     error: OSError | ValueError | None = None
     """Why it could not be started."""
     exit_code: int = 0

@@ -13,7 +13,7 @@ import secrets
 import shutil
 import signal
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -249,7 +249,7 @@ class ProcessRuntime:
         config = container.config
         try:
             await asyncio.to_thread(config.folder.mkdir, parents=True, exist_ok=True)
-            process = await self._spawn(config, config.argv)
+            process = await self._begin(config)
         except (OSError, ValueError) as error:
             container.reason, container.message, container.exit_code = "StartError", _why(config, error), 128
             container.started_at = self._now()
@@ -307,7 +307,7 @@ class ProcessRuntime:
         config = container.config
         env = {"TERM": "xterm", **config.env} if stdio.tty else config.env
         try:
-            process = await Process.start(argv, env=env, folder=config.folder, warden=self._warden, stdio=stdio)
+            process = await self._spawn(config, argv, env, stdio)
         except (OSError, ValueError) as error:
             job.error = error
         else:
@@ -323,13 +323,25 @@ class ProcessRuntime:
         job.settled.set()
         job.ended.set()
 
-    async def _spawn(self, config: ContainerConfig, argv: Sequence[str]) -> Program:
+    async def _begin(self, config: ContainerConfig) -> Program:
+        """Starts what a container is for."""
         if config.sleeps:
             return Sleeper(config.sleeps, ends_at_once=config.ends_at_once)
+        return await self._spawn(config, config.argv, config.env, config.stdio)
+
+    async def _spawn(
+        self, config: ContainerConfig, argv: Sequence[str], env: Mapping[str, str], stdio: Stdio
+    ) -> Program:
         hosts, host = self._hosts, config.host
-        if hosts is not None and host is not None and hosts.are_wanted() and (hosted := host.argv_of(argv)):
-            return await hosts.start(host, hosted, config.env)
-        return await Process.start(argv, env=config.env, folder=config.folder, warden=self._warden, stdio=config.stdio)
+        if (
+            stdio == _NO_INPUT
+            and hosts is not None
+            and host is not None
+            and hosts.are_wanted()
+            and (hosted := host.argv_of(argv))
+        ):
+            return await hosts.start(host, hosted, env)
+        return await Process.start(argv, env=env, folder=config.folder, warden=self._warden, stdio=stdio)
 
     # --- Inside --------------------------------------------------------------------------------------------------
 

@@ -86,8 +86,8 @@ async def attach(container: Container, streams: RemoteStreams, *, ends_input: bo
 async def _accompany(job: Job, streams: RemoteStreams) -> None:
     """Carries everything between a client and a command, until that has ended and all that it wrote is sent."""
     process = job.process
-    if process is None:
-        return
+    if not isinstance(process, Process):
+        raise TypeError("a command with input and two outputs is a process")
     async with _Helpers() as helpers:
         helpers.start(_feed(streams, process.stdio, ends_input=True))
         helpers.start(_resize(streams, process.stdio))
