@@ -11,6 +11,12 @@ from typing import Any, TypeVar
 
 from fake_dra_driver import __version__
 from fake_dra_driver.convert.settings import ConvertSettings
+from fake_dra_driver.demo.clustersettings import (
+    NODE_COMMANDS,
+    ClusterDownSettings,
+    ClusterStatusSettings,
+    NodeCommandSettings,
+)
 from fake_dra_driver.demo.settings import FAULTS, ClusterUpSettings, DemoSettings, FaultSettings
 from fake_dra_driver.devicefault.settings import FaultSettings as DeviceFaultSettings
 from fake_dra_driver.devicefault.settings import HealSettings as DeviceHealSettings
@@ -145,9 +151,31 @@ def _run_generate(settings: GenerateSettings) -> int:
 
 def _run_cluster_up(settings: ClusterUpSettings) -> int:
     with _needing_the_cluster_extra("cluster up"):
+        from fake_dra_driver.demo.detach import run_detached
         from fake_dra_driver.demo.program import run_cluster_up
 
-    return asyncio.run(run_cluster_up(settings))
+    return run_detached(settings) if settings.detach else asyncio.run(run_cluster_up(settings))
+
+
+def _run_cluster_status(settings: ClusterStatusSettings) -> int:
+    with _needing_the_cluster_extra("cluster status"):
+        from fake_dra_driver.demo.clustercommands import run_cluster_status
+
+    return _run_quietly(run_cluster_status(settings))
+
+
+def _run_cluster_down(settings: ClusterDownSettings) -> int:
+    with _needing_the_cluster_extra("cluster down"):
+        from fake_dra_driver.demo.clustercommands import run_cluster_down
+
+    return _run_quietly(run_cluster_down(settings))
+
+
+def _run_cluster_node(settings: NodeCommandSettings) -> int:
+    with _needing_the_cluster_extra("cluster node"):
+        from fake_dra_driver.demo.clustercommands import run_cluster_node
+
+    return _run_quietly(run_cluster_node(settings))
 
 
 def _run_cluster_fault(settings: FaultSettings) -> int:
@@ -204,6 +232,11 @@ _PRESET_SHOW = Command("preset show", PresetShowSettings, _run_preset_show)
 _GENERATE = Command("generate", GenerateSettings, _run_generate)
 _DEMO = Command("demo", DemoSettings, _run_demo)
 _CLUSTER_UP = Command("cluster up", ClusterUpSettings, _run_cluster_up)
+_CLUSTER_STATUS = Command("cluster status", ClusterStatusSettings, _run_cluster_status)
+_CLUSTER_DOWN = Command("cluster down", ClusterDownSettings, _run_cluster_down)
+_CLUSTER_NODES: Sequence[Command[Any]] = tuple(
+    Command(f"cluster node {model.command}", model, _run_cluster_node) for model in NODE_COMMANDS
+)
 _CLUSTER_FAULTS: Sequence[Command[Any]] = tuple(
     Command(f"cluster fault {model.fault}", model, _run_cluster_fault) for model in FAULTS
 )
@@ -216,7 +249,10 @@ COMMAND_LINE = CommandLine(
     (
         _DEMO,
         _CLUSTER_UP,
+        _CLUSTER_STATUS,
+        *_CLUSTER_NODES,
         *_CLUSTER_FAULTS,
+        _CLUSTER_DOWN,
         _CONTROLLER,
         _KUBELET_PLUGIN,
         _WEBHOOK,
@@ -236,7 +272,9 @@ COMMAND_LINE = CommandLine(
     {
         "": "A Dynamic Resource Allocation driver for Kubernetes that offers mock devices.",
         "profile": "Checks DeviceProfiles in a file (check), and shows what nodes get of them (render).",
-        "cluster": "Runs an embedded cluster (up), and makes something go wrong in it (fault).",
+        "cluster": "Runs an embedded cluster (up, status, down), changes its nodes (node), and makes something go "
+        "wrong in it (fault).",
+        "cluster node": "Adds nodes to an embedded cluster that runs, lists, cordons and removes them.",
         "device": "Makes mock devices fail (fault), lists what fails (list), and heals them (heal).",
         "preset": "Shows the values files of the chart that mock other vendors' drivers (list, show).",
         "cluster fault": "Makes something go wrong in a cluster that `cluster up` runs, as it does in a real one.",
@@ -260,7 +298,10 @@ _IN_REFERENCE: Sequence[Command[Any]] = (
     _NEW,
     _GENERATE,
     _CLUSTER_UP,
+    _CLUSTER_STATUS,
+    *_CLUSTER_NODES,
     *_CLUSTER_FAULTS,
+    _CLUSTER_DOWN,
     _DEMO,
 )
 

@@ -24,6 +24,7 @@ from loguru import logger
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ResourceKind
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.apiserver.types.resource import Resource
+from fake_dra_driver.cluster.clustercommand import ClusterCommand
 from fake_dra_driver.cluster.component import Component, MakeControllers, Program
 from fake_dra_driver.cluster.control import serving
 from fake_dra_driver.cluster.controllers import make_controllers
@@ -153,6 +154,8 @@ class Cluster:
         self.hosts: Hosts | None = None
         """The processes that nodes share, while it runs."""
         self._port = port
+        self.notes: dict[str, str] = {}
+        """What ``cluster status`` tells about it, beside what it knows itself."""
         self._given_folder = folder
         self._folder: Path | None = None
         self._client: Client | None = None
@@ -187,13 +190,17 @@ class Cluster:
         await self._stop()
 
     async def wait(self) -> None:
-        """Waits until a part of the cluster has failed, which ends all of it; leaving then raises the error."""
+        """Waits until the cluster has ended: by ``end``, or since a part of it has failed; leaving raises the error."""
         if self._task is not None:
             await asyncio.wait((self._task,))
 
+    def end(self) -> None:
+        """Has the cluster end by itself; it is to be left all the same."""
+        self._leave.set()
+
     async def _stop(self) -> None:
         """Ends the cluster's task, which ends even if the caller is cancelled while it waits."""
-        self._leave.set()
+        self.end()
         if self._task is not None:
             await asyncio.shield(self._task)
 
@@ -207,7 +214,8 @@ class Cluster:
                 async with asyncio.TaskGroup() as group, contextlib.AsyncExitStack() as parts:
                     await self._start_control_plane(group, parts)
                     await self._start_nodes(group, parts)
-                    await parts.enter_async_context(serving(self._folder, FaultCommand(self.faults).run))
+                    handlers = {"fault": FaultCommand(self.faults).run, "command": ClusterCommand(self).run}
+                    await parts.enter_async_context(serving(self._folder, handlers))
                     log.info("Cluster is ready", folder=str(self._folder), nodes=len(self.nodes))
                     ready.set_result(None)
                     await self._leave.wait()
@@ -318,6 +326,10 @@ class Cluster:
     def embedded_nodes(self) -> Sequence[EmbeddedNode]:
         """The nodes with a kubelet, while it runs, in their order."""
         return list(self._nodes.values())
+
+    def machine(self, name: str) -> EmbeddedNode | None:
+        """The node of a name; None: it has no kubelet, or is not there."""
+        return self._nodes.get(name)
 
     def nodes_of_pool(self, pool: str) -> Sequence[str]:
         """The names of the nodes of a pool that have started and stay; empty: of those that are in none.

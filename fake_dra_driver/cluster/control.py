@@ -1,7 +1,8 @@
-"""A socket next to the kubeconfig of a running cluster, through which other processes ask for faults (``faults``).
+"""A socket next to the kubeconfig of a running cluster, through which other processes tell it what to do.
 
-One JSON object for each connection, and one in answer: ``{"fault": NAME, "options": {...}}``, then ``{"done": TEXT}``
-or ``{"error": TEXT}``. A user who can read the kubeconfig can connect: both are in one folder.
+One JSON object for each connection, and one in answer: ``{"fault": NAME, "options": {...}}`` (``faultcommand``) or
+``{"command": NAME, "options": {...}}`` (``clustercommand``), then ``{"done": TEXT}``, where a command may answer more
+than a text, or ``{"error": TEXT}``. A user who can read the kubeconfig can connect: both are in one folder.
 """
 
 import asyncio
@@ -16,24 +17,31 @@ from fake_dra_driver.cluster.folder import CONTROL_SOCKET, find_control_socket
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.runtime.listening import close_server
 
-__all__ = ["ask", "serving"]
+__all__ = ["ask", "command", "serving"]
 
 _TIMEOUT_SECONDS = 120.0
 """A fault may take this long to be done: an API server can be away for 100 s, a node can take 60 s to register."""
+_COMMAND_SECONDS = 600.0
+"""A command may be about hundreds of nodes."""
 
-Handler = Callable[[str, Mapping[str, Any]], Awaitable[str]]
-"""Gets the fault's name and options, returns what was done in a sentence, raises ClusterError."""
+Handler = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+"""Gets the name and options of what is to be done, returns what was done, raises ClusterError."""
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path, handle: Handler) -> AsyncIterator[None]:
-    """Answers on the socket in ``folder`` while the block runs; at its end, faults that are under way are cancelled."""
+async def serving(folder: Path, handlers: Mapping[str, Handler]) -> AsyncIterator[None]:
+    """Answers on the socket in ``folder`` while the block runs; at its end, what is under way is cancelled.
+
+    Args:
+        folder: of the cluster.
+        handlers: by the word before the name of what is to be done, such as ``fault``.
+    """
     async with asyncio.TaskGroup() as group:
         answering: set[asyncio.Task[None]] = set()
 
         # Not a coroutine: asyncio would make a task of it that outlives the server, and log its cancellation.
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = group.create_task(_answer(reader, writer, handle), name="control")
+            task = group.create_task(_answer(reader, writer, handlers), name="control")
             answering.add(task)
             task.add_done_callback(answering.discard)
 
@@ -48,25 +56,26 @@ async def serving(folder: Path, handle: Handler) -> AsyncIterator[None]:
             await asyncio.to_thread((folder / CONTROL_SOCKET).unlink, missing_ok=True)
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handle: Handler) -> None:
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handlers: Mapping[str, Handler]) -> None:
     try:
         # A client that only looks whether the cluster runs asks for nothing; one that is interrupted reads no answer.
         with contextlib.suppress(ConnectionError):
             if line := await reader.readline():
-                writer.write(json.dumps(await _reply(line, handle)).encode() + b"\n")
+                writer.write(json.dumps(await _reply(line, handlers)).encode() + b"\n")
                 await writer.drain()
     finally:
         writer.close()
 
 
-async def _reply(line: bytes, handle: Handler) -> Mapping[str, str]:
+async def _reply(line: bytes, handlers: Mapping[str, Handler]) -> Mapping[str, Any]:
     try:
         request = json.loads(line)
-        fault, options = request["fault"], request["options"]
-    except (ValueError, KeyError, TypeError):
-        return {"error": "this is no request for a fault"}
+        word = next(each for each in handlers if each in request)
+        name, options = request[word], request["options"]
+    except (ValueError, KeyError, TypeError, StopIteration):
+        return {"error": f"this is no request for a {' or a '.join(handlers)}"}
     try:
-        return {"done": await handle(fault, options)}
+        return {"done": await handlers[word](name, options)}
     except RuntimeLayerError as error:
         return {"error": str(error)}
 
@@ -83,22 +92,40 @@ async def ask(kubeconfig: str, fault: str, options: Mapping[str, Any]) -> str:
         ClusterError: there is no such cluster, it no longer runs, or it refused.
     """
     socket = await asyncio.to_thread(find_control_socket, kubeconfig)
+    return str(await _request(socket, {"fault": fault, "options": dict(options)}, _TIMEOUT_SECONDS))
+
+
+async def command(socket: Path, name: str, options: Mapping[str, Any]) -> Any:
+    """Tells a cluster what to do. Returns its answer.
+
+    Args:
+        socket: of the cluster.
+        name: of the command, as ``ClusterCommand`` knows it.
+        options: its options.
+
+    Raises:
+        ClusterError: the cluster no longer runs, or it refused.
+    """
+    return await _request(socket, {"command": name, "options": dict(options)}, _COMMAND_SECONDS)
+
+
+async def _request(socket: Path, request: Mapping[str, Any], timeout_seconds: float) -> Any:
     try:
-        async with asyncio.timeout(_TIMEOUT_SECONDS):
+        async with asyncio.timeout(timeout_seconds):
             reader, writer = await asyncio.open_unix_connection(socket)
             try:
-                writer.write(json.dumps({"fault": fault, "options": dict(options)}).encode() + b"\n")
+                writer.write(json.dumps(request).encode() + b"\n")
                 await writer.drain()
-                line = await reader.readline()
+                answer = await reader.read()
             finally:
                 writer.close()
     except TimeoutError as error:
-        raise ClusterError(f"The cluster did not answer within {_TIMEOUT_SECONDS:g} s") from error
-    except ConnectionError:
-        line = b""
-    if not line:
+        raise ClusterError(f"The cluster did not answer within {timeout_seconds:g} s") from error
+    except (ConnectionError, FileNotFoundError):
+        answer = b""
+    if not answer:
         raise ClusterError("The cluster ended, or failed, before it answered")
-    reply = json.loads(line)
+    reply = json.loads(answer)
     if "error" in reply:
         raise ClusterError(str(reply["error"]))
-    return str(reply["done"])
+    return reply["done"]

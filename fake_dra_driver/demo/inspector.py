@@ -11,8 +11,9 @@ from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import Event
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.cluster.kinds import Namespace, Pod
-from fake_dra_driver.cluster.workloadkinds import Deployment
+from fake_dra_driver.cluster.controllers.daemonpods import fit
+from fake_dra_driver.cluster.kinds import Namespace, Node, Pod
+from fake_dra_driver.cluster.workloadkinds import DaemonSet, Deployment
 from fake_dra_driver.demo.expectations import DemoError
 from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.runtime.client import Client
@@ -82,6 +83,12 @@ class Inspector:
         late = [node for node in nodes if states.get(node) != "Ready"]
         return f"NodeAllocationState of {', '.join(late)} is not Ready" if late else ""
 
+    async def plugin_nodes(self) -> Sequence[str]:
+        """The nodes on which the driver's kubelet plugin has to be, as its DaemonSet says."""
+        owners = (await self._client.list(DaemonSet, self._namespace)).items
+        nodes = (await self._client.list(Node)).items
+        return [node.metadata.name for node in nodes if any(fit(owner, _settled(node)).should_run for owner in owners)]
+
     async def pods_run(self, namespaces: Sequence[str], count: int) -> str:
         """Whether there are so many pods, and all of them are Ready."""
         pods = [pod for namespace in namespaces for pod in (await self._client.list(Pod, namespace)).items]
@@ -136,6 +143,12 @@ class Inspector:
             if event.type == "Warning" and pods.get(about) == event.involved_object.uid:
                 said[about] = f" ({event.reason}: {event.message})"
         return said
+
+
+def _settled(node: Node) -> Node:
+    """The node as it is once the taints of one that has just come are gone."""
+    taints = tuple(taint for taint in node.spec.taints if not taint.key.startswith("node.kubernetes.io/"))
+    return node.model_copy(update={"spec": node.spec.model_copy(update={"taints": taints})})
 
 
 def _is_ready(pod: Pod) -> bool:

@@ -4,20 +4,24 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from fake_dra_driver import __version__
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.cluster import Cluster
+from fake_dra_driver.cluster import Cluster, NodePool
 from fake_dra_driver.cluster.control import ask
 from fake_dra_driver.cluster.kubelet.containersetup.images import UnknownImages
-from fake_dra_driver.cluster.nodepool import node_name
+from fake_dra_driver.cluster.nodepool import node_name, read_pools
+from fake_dra_driver.cluster.sharedkubeconfig import add_context, check_shared, remove_context
 from fake_dra_driver.demo.command import Program
 from fake_dra_driver.demo.inspector import Inspector
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, install_driver, read_values
 from fake_dra_driver.demo.kubectl import find_kubectl, open_kubectl
 from fake_dra_driver.demo.manifests import find_manifests
+from fake_dra_driver.demo.poolprofiles import with_profiles
 from fake_dra_driver.demo.screen import Screen
 from fake_dra_driver.demo.settings import ClusterUpSettings, DemoSettings, FaultSettings
 from fake_dra_driver.demo.walk import Walk, what_next
@@ -81,11 +85,15 @@ def node_names(count: int) -> tuple[str, ...]:
 
 
 def _cluster(
-    settings: ClusterUpSettings | DemoSettings, nodes: Sequence[str], unknown_images: UnknownImages = "refuse"
+    settings: ClusterUpSettings | DemoSettings,
+    nodes: Sequence[str],
+    pools: Sequence[NodePool] = (),
+    unknown_images: UnknownImages = "refuse",
 ) -> Cluster:
-    """Raises ClusterError when the release does not have what is switched."""
+    """Raises ClusterError when the release does not have what is switched, or there are too many nodes."""
     return Cluster(
         nodes=nodes,
+        pools=pools,
         kubernetes_version=settings.kubernetes_version,
         feature_gates=settings.feature_gates,
         runtime_config=settings.runtime_config,
@@ -95,37 +103,83 @@ def _cluster(
     )
 
 
-async def run_cluster_up(settings: ClusterUpSettings) -> int:
-    """Runs a cluster until SIGINT or SIGTERM. Returns the exit status: 0, since it is meant to end like that.
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+async def run_cluster_up(
+    settings: ClusterUpSettings, tell: Callable[[str], None] = _print, notes: Mapping[str, str] | None = None
+) -> int:
+    """Runs a cluster until SIGINT, SIGTERM or ``cluster down``. Returns the exit status: 0, since that is meant.
+
+    Args:
+        settings: of the command.
+        tell: gets what a person is to know once the cluster is ready.
+        notes: what ``cluster status`` is to tell beside what the cluster knows.
 
     Raises:
         ClusterError: it cannot be started.
     """
     setup_logging(settings.logging_format, settings.verbosity, least="ERROR")
     interrupted = _Interrupted()
-    values = await asyncio.to_thread(read_values, settings.values)
-    cluster = _cluster(settings, node_names(settings.nodes), settings.unknown_images)
+    cluster, values = await asyncio.to_thread(_planned, settings)
+    cluster.notes |= {"programVersion": __version__, **(notes or {})}
 
     # Standard output is for programs, which read the line with KUBECONFIG from it.
     progress = Screen(sys.stderr)
 
     async def serve() -> None:
-        async with cluster:
+        async with cluster, _shared(settings.kubeconfig, cluster):
             if settings.driver:
-                with progress.waiting(f"the driver is Ready on {_count(len(cluster.nodes), 'node')}"):
-                    await install_driver(cluster, values)
-                    # Each node starts a plugin of its own, as fast as the machine's processors allow.
-                    seconds = _READY_SECONDS + _READY_SECONDS_PER_NODE * settings.nodes
-                    inspector = _inspector(cluster, seconds)
-                    await inspector.wait("the driver is Ready", lambda: inspector.driver_is_ready(cluster.nodes))
+                await _install(cluster, values, progress)
             program = await asyncio.to_thread(Program.find, cluster.kubeconfig)
-            sys.stdout.write(_greeting(cluster, program if settings.driver else None, values))
-            sys.stdout.flush()
+            tell(_greeting(cluster, program, values, settings))
             await cluster.wait()
 
     with interrupted.watched():
         await interrupted.unless(serve)
     return 0
+
+
+def _planned(settings: ClusterUpSettings) -> tuple[Cluster, Mapping[str, Any]]:
+    """The cluster that is asked for, and the chart's values. Blocks. Raises ClusterError."""
+    asked = read_pools(Path(settings.pools)) if settings.pools else ()
+    pools, values = with_profiles(asked, read_values(settings.values))
+    if settings.kubeconfig:
+        check_shared(_whole_path(settings.kubeconfig))
+    count = settings.nodes if settings.nodes is not None else 0 if pools else 1
+    return _cluster(settings, node_names(count), pools, settings.unknown_images), values
+
+
+@contextlib.asynccontextmanager
+async def _shared(kubeconfig: str, cluster: Cluster) -> AsyncIterator[None]:
+    """The cluster's context is in a kubeconfig of the user's own, if one is named, while the block runs."""
+    if not kubeconfig:
+        yield
+        return
+    path, folder = await asyncio.to_thread(_whole_path, kubeconfig), cluster.folder
+    context = await asyncio.to_thread(add_context, path, cluster.kubeconfig)
+    cluster.notes |= {"sharedKubeconfig": str(path), "context": context}
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(remove_context, path, folder)
+
+
+def _whole_path(path: str) -> Path:
+    return Path(path).expanduser().absolute()
+
+
+async def _install(cluster: Cluster, values: Mapping[str, Any], progress: Screen) -> None:
+    """Installs the driver, and waits until it is Ready."""
+    count = len(cluster.nodes)
+    with progress.waiting(f"the driver is Ready on {_count(count, 'node')}"):
+        await install_driver(cluster, values)
+        # Each node starts a plugin of its own, as fast as the machine's processors allow.
+        inspector = _inspector(cluster, _READY_SECONDS + _READY_SECONDS_PER_NODE * count)
+        nodes = await inspector.plugin_nodes()
+        await inspector.wait("the driver is Ready", lambda: inspector.driver_is_ready(nodes))
 
 
 def _inspector(cluster: Cluster, deadline_seconds: float = _READY_SECONDS) -> Inspector:
@@ -140,15 +194,22 @@ def _version_flag(settings: DemoSettings) -> str:
     return "" if settings.kubernetes_version == default else f" --kubernetes-version={settings.kubernetes_version}"
 
 
-def _greeting(cluster: Cluster, driver: Program | None, values: Mapping[str, Any]) -> str:
+def _greeting(cluster: Cluster, driver: Program, values: Mapping[str, Any], settings: ClusterUpSettings) -> str:
     named = f" --driver-name={name}" if (name := values.get("driverName")) else ""
-    nodes = _count(len(cluster.nodes), "node")
-    installed = f"the driver runs in {NAMESPACE}" if driver else "no driver is installed"
+    nodes = _count(sum(len(cluster.nodes_of_pool(pool)) for pool in ("", *cluster.pools)), "node")
+    pools = f" in {_count(len(cluster.pools), 'pool')}" if cluster.pools else ""
+    installed = f"the driver runs in {NAMESPACE}" if settings.driver else "no driver is installed"
+    where = "" if settings.detach else " In another terminal:"
+    end = (
+        f"'{driver.typed} cluster down' ends it, and nothing is left of it."
+        if settings.detach
+        else "Ctrl-C ends it, and nothing is left of it."
+    )
     return (
-        f"Kubernetes {cluster.kubernetes_version} is up: {nodes}, {installed}. In another terminal:\n\n"
-        f"  export KUBECONFIG={cluster.kubeconfig}\n"
-        + (f"  {driver.typed} status{named}\n" if driver else "")
-        + "\nCtrl-C ends it, and nothing is left of it.\n"
+        f"Kubernetes {cluster.kubernetes_version} is up: {nodes}{pools}, {installed}.{where}\n\n"
+        f"  export KUBECONFIG={cluster.notes.get('sharedKubeconfig', cluster.kubeconfig)}\n"
+        + (f"  {driver.typed} status{named}\n" if settings.driver else "")
+        + f"\n{end}\n"
     )
 
 

@@ -73,10 +73,21 @@ class _Embedded(LoggingSettings):
 
 
 class ClusterUpSettings(_Embedded):
-    """Runs an embedded cluster, without Docker or a download of Kubernetes, until Ctrl-C. Leaves nothing behind."""
+    """Runs an embedded cluster, without Docker or a download of Kubernetes, until Ctrl-C or `cluster down`."""
 
-    nodes: Annotated[int, Flag(EMBEDDED, "N", variable="NODE_COUNT")] = Field(default=1, ge=1, le=200)
-    """Number of nodes."""
+    nodes: Annotated[
+        int | None,
+        Flag(EMBEDDED, "N", variable="NODE_COUNT", unset="1, or none where there are pools"),
+        Allowed("a whole number from 1 to 200"),
+    ] = Field(default=None, ge=1, le=200)
+    """Number of nodes that are in no pool."""
+    pools: Annotated[
+        str,
+        AfterValidator(_file),
+        Flag(EMBEDDED, "FILE", short="f", variable="NODE_POOLS", unset="none"),
+        Allowed("path of a file that exists"),
+    ] = ""
+    """Node pools: nodes with labels, taints, CPU, memory and devices of their own."""
     unknown_images: Annotated[Literal["refuse", "sleep"], Flag(EMBEDDED)] = "refuse"
     """What becomes of a container whose image is not known and whose command is missing or not on this machine."""
     driver: Annotated[bool, Flag(EMBEDDED)] = True
@@ -88,6 +99,12 @@ class ClusterUpSettings(_Embedded):
         Allowed("path of a file that exists"),
     ] = ""
     """Values for the chart, as helm's --values takes them, such as a preset."""
+    kubeconfig: Annotated[
+        str, Flag(EMBEDDED, "FILE", variable="CLUSTER_KUBECONFIG", unset="none"), Allowed("path of a file")
+    ] = ""
+    """Kubeconfig to add the cluster to as the current context, until it ends; the rest of the file stays."""
+    detach: Annotated[bool, Flag(EMBEDDED)] = False
+    """Return once the cluster is ready: it goes on until `cluster down`."""
 
 
 class FaultSettings(CommandSettings):

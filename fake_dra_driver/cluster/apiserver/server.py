@@ -19,7 +19,7 @@ import json
 import os
 import secrets
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -159,6 +159,10 @@ class ApiServer:
     def registry(self) -> Registry:
         """The resources that are served at the moment."""
         return self._parts.registry
+
+    def stored(self, group: str, plural: str) -> Sequence[bytes]:
+        """The objects of a resource as JSON, in the version in which they are stored; for statistics about many."""
+        return [record.body for record in self._parts.store.collection((group, plural)).records()]
 
     # --- clients ---
 

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from fake_dra_driver.cluster.remotecommand.outcome import failed
 from fake_dra_driver.cluster.remotecommand.streams import (
     ClientLeftError,
     Output,
@@ -86,8 +85,6 @@ class ChannelStreams(RemoteStreams):
     @override
     async def finish(self, status: Mapping[str, Any]) -> None:
         self.discard_input()
-        if self._protocol == _V5 and status.get("reason") == "InternalError":
-            status = failed(str(status["message"]))  # twice: this protocol is translated on its way to a real kubelet
         if self._protocol.startswith(("v4.", "v5.")):
             await self._send(_ERROR, json.dumps(status).encode())
         elif status["status"] != "Success":

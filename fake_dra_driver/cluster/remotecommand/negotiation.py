@@ -80,7 +80,10 @@ def agree(headers: Mapping[str, str], *, forwards: bool = False) -> Agreement:
         protocols = _listed(headers.get("sec-websocket-protocol", "")) or [""]
         return _agree_on_websocket(protocols, (f"{SPDY}+{_FORWARDING}",) if forwards else CHANNEL_PROTOCOLS)
     if _VERSIONS_HEADER.lower() not in headers:
-        raise NegotiationError(400, f"unable to upgrade: {_VERSIONS_HEADER} is required")
+        count = len(headers)
+        raise NegotiationError(
+            400, f"unable to upgrade: header {_VERSIONS_HEADER} does not exist in request with {count} headers"
+        )
     versions = _listed(headers[_VERSIONS_HEADER.lower()])
     version = next((each for each in versions if each in known), None)
     if version is None:

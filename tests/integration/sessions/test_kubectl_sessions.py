@@ -152,7 +152,7 @@ def test_commands_that_cannot_be_run(kubectl: Kubectl, command: str, says: str) 
     for terminal in ((), ("-t",)):
         code, out, err = kubectl("exec", *terminal, "box", "-c", "main", "--", command)
         assert (code, out) == (1, "")
-        assert "Internal error occurred: error executing command in container: failed to exec in container" in err
+        assert "error: Internal error occurred: error executing command in container: failed to exec" in err
         assert f"unable to start container process: {says}: unknown" in err
 
 
@@ -284,7 +284,7 @@ def test_ports_are_forwarded(cluster: BackgroundCluster, kubectl: Kubectl) -> No
                 client.sendall(b"hello")
                 assert _all_of(client) == b""
             said = b""
-            while b"connect: connection refused" not in said:
+            while b"Connection refused" not in said:
                 said += process.stderr.readline()
             assert f"error forwarding port {ports[1][1:]} to pod box_default, uid".encode() in said
             process.terminate()

@@ -88,8 +88,11 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
             "fake-dra-driver cluster: there is no command 'fautl'. Did you mean 'fake-dra-driver cluster fault'?",
         ),
         (["stop-node"], "Did you mean 'fake-dra-driver cluster fault stop-node'?"),
-        (["cluster", "explode"], "there is no command 'explode'. There are: up, fault.\n"),
-        (["cluster", "--nodes=2"], "a command has to come before --nodes=2. There are: up, fault.\n"),
+        (["cluster", "explode"], "there is no command 'explode'. There are: up, status, node, fault, down.\n"),
+        (
+            ["cluster", "--nodes=2"],
+            "a command has to come before --nodes=2. There are: up, status, node, fault, down.\n",
+        ),
         (["explode"], "Run 'fake-dra-driver --help' for what they do.\n"),
     ],
 )

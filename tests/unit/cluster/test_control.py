@@ -1,6 +1,7 @@
 """How another process finds the control socket of a cluster, and what it is told when there is none."""
 
 import asyncio
+import json
 import os
 import re
 import socket
@@ -14,7 +15,8 @@ import pytest
 
 from fake_dra_driver.cluster import ClusterError
 from fake_dra_driver.cluster.control import ask, serving
-from fake_dra_driver.cluster.folder import CONTROL_SOCKET, find_control_socket
+from fake_dra_driver.cluster.folder import CONTROL_SOCKET, find_cluster, find_control_socket
+from fake_dra_driver.cluster.sharedkubeconfig import add_context
 
 
 @pytest.fixture
@@ -46,7 +48,13 @@ def _handler(name: str) -> Any:
     async def handle(fault: str, options: Mapping[str, Any]) -> str:
         return f"{fault} of {name}"
 
-    return handle
+    return {"fault": handle}
+
+
+def _share(usual: Path, own: Path) -> None:
+    """Has the kubeconfig of a cluster in another one, as its current context."""
+    own.write_text(json.dumps({"clusters": [{"cluster": {}}], "users": [{"user": {}}]}))
+    add_context(usual, own)
 
 
 def _refusal(kubeconfig: str, folders: Path) -> str:
@@ -94,6 +102,29 @@ async def test_others_run(running: Mapping[str, str], folders: Path) -> None:
     assert said == (
         "KUBECONFIG is not set. Set KUBECONFIG to that of one that runs: .../fdd-9/kubeconfig, .../fdd-10/kubeconfig"
     )
+
+
+async def test_without_a_kubeconfig_the_only_one_is_meant(folders: Path) -> None:
+    with pytest.raises(ClusterError, match=r"^No embedded cluster runs\. Start one with 'fake-dra-driver cluster up'$"):
+        await asyncio.to_thread(find_cluster, "", str(folders))
+    async with serving(_folder(folders, "fdd-1"), _handler("fdd-1")):
+        assert await asyncio.to_thread(find_cluster, "", str(folders)) == folders / "fdd-1" / CONTROL_SOCKET
+
+
+async def test_of_several_the_one_in_the_usual_file_is_meant(running: Mapping[str, str], folders: Path) -> None:
+    usual, other = folders / "config", Path(running["fdd-9"])
+    with pytest.raises(ClusterError, match=r"^Several embedded clusters run\. Set KUBECONFIG to that of"):
+        await asyncio.to_thread(find_cluster, "", str(folders), str(usual))
+    await asyncio.to_thread(_share, usual, other)
+    assert await asyncio.to_thread(find_cluster, "", str(folders), str(usual)) == other.with_name(CONTROL_SOCKET)
+    assert await asyncio.to_thread(find_control_socket, str(usual)) == other.with_name(CONTROL_SOCKET)
+
+
+def test_the_cluster_of_a_shared_kubeconfig_has_ended(folders: Path) -> None:
+    usual, own = folders / "config", _folder(folders, "fdd-1") / "kubeconfig"
+    _share(usual, own)
+    said = _refusal(str(usual), folders)
+    assert said.startswith("The cluster of the current context in .../config has ended. Start one with ")
 
 
 async def test_another_one_runs(folders: Path) -> None:
@@ -145,7 +176,7 @@ async def test_the_cluster_ends_while_a_fault_is_under_way(folders: Path, caplog
         return "never"
 
     folder = _folder(folders, "fdd-1")
-    async with serving(folder, never):
+    async with serving(folder, {"fault": never}):
         asked = asyncio.ensure_future(ask(str(folder / "kubeconfig"), "heal", {}))
         await begun.wait()
     with pytest.raises(ClusterError, match="The cluster ended, or failed, before it answered"):

@@ -117,8 +117,8 @@ async def _forward(data: SpdyStream, error: SpdyStream, ports: Mapping[int, int]
     try:
         reader, writer = await asyncio.open_connection(_ADDRESS, real)
     except OSError as problem:
-        why = os.strerror(problem.errno).lower() if problem.errno else str(problem)
-        said = f"error forwarding port {port} to pod {pod}: dial tcp4 {_ADDRESS}:{real}: connect: {why}"
+        why = os.strerror(problem.errno) if problem.errno else str(problem)
+        said = f"error forwarding port {port} to pod {pod}: failed to connect to {_ADDRESS}:{real}: {why}"
         await error.write(said.encode(), is_last=True)
         await data.reset()
         return
