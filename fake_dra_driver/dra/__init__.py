@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.drivernames import DriverNames
     from fake_dra_driver.dra.node.calls import CallObserver
     from fake_dra_driver.dra.node.claim import NodeClaim
+    from fake_dra_driver.dra.node.claimevents import ClaimEvents
     from fake_dra_driver.dra.node.classic import ClassicClaim
     from fake_dra_driver.dra.node.containeredits import ClaimFile, ContainerEdits, DeviceNode, Hook, Mount
     from fake_dra_driver.dra.node.deviceerror import DeviceMissingError
     from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
     from fake_dra_driver.dra.node.durablefile import DurableFile
-    from fake_dra_driver.dra.node.events import ClaimEvents
     from fake_dra_driver.dra.node.folderlock import FolderLock
     from fake_dra_driver.dra.node.health import DeviceHealth, Health, HealthReports
     from fake_dra_driver.dra.node.interface import CLASSIC, KUBELETS, STRUCTURED, KubeletInterface
@@ -153,7 +153,7 @@ _MODULES: Final = {
     "ReadyDevice": "node.driver",
     "DurableFile": "node.durablefile",
     "FolderLock": "node.folderlock",
-    "ClaimEvents": "node.events",
+    "ClaimEvents": "node.claimevents",
     "DeviceHealth": "node.health",
     "Health": "node.health",
     "HealthReports": "node.health",

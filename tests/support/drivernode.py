@@ -28,10 +28,11 @@ from fake_dra_driver.dra.drivernames import DriverNames
 from fake_dra_driver.dra.node.cdi import CdiFolder
 from fake_dra_driver.dra.node.checkpoint import Checkpoint
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.claimevents import ClaimEvents
 from fake_dra_driver.dra.node.claimlookup import ClaimInUse, NodeLookup
 from fake_dra_driver.dra.node.containeredits import ContainerEdits, DeviceNode
 from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
-from fake_dra_driver.dra.node.events import ClaimEvents, NodeEvents
+from fake_dra_driver.dra.node.events import NodeEvents
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult
 from fake_dra_driver.dra.node.preparer import Preparer

@@ -39,8 +39,9 @@ from fake_dra_driver.device.inventory import Device, make_inventory
 from fake_dra_driver.dra.node.cdi import CdiFolder
 from fake_dra_driver.dra.node.checkpoint import Checkpoint
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.claimevents import ClaimEvents
 from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
-from fake_dra_driver.dra.node.events import ClaimEvents, NodeEvents
+from fake_dra_driver.dra.node.events import NodeEvents
 from fake_dra_driver.dra.node.latebinding import LateClaimLookup
 from fake_dra_driver.dra.node.metadata import ClaimMetadata, NoClaimMetadata
 from fake_dra_driver.dra.node.nodedriver import PreparerDriver

@@ -1,20 +1,17 @@
-"""What a kubelet plugin tells people, as Events, and in which words: about its node, and about claims on it."""
+"""What a kubelet plugin tells people about its node, as Events, and in which words."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from fake_dra_driver.api.kube.core import ObjectReference
-from fake_dra_driver.api.kube.meta import UID, ResourceKind
-from fake_dra_driver.dra.node.calls import Verb
-from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
 from fake_dra_driver.dra.node.reason import (
     CDI_FILES_REMOVED,
     CDI_FILES_RESTORED,
     CHECKPOINT_REBUILT,
-    CLAIM_NOT_RESTORED,
     NODE_NOT_READY,
     PLUGIN_STOPPED,
     REGISTRATION_REFUSED,
@@ -23,10 +20,10 @@ from fake_dra_driver.dra.node.reason import (
     STATE_RECREATED,
 )
 from fake_dra_driver.dra.node.registration import Registration
-from fake_dra_driver.dra.reason import PREPARE_FAILED, UNPREPARE_FAILED, Reason
+from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.runtime.events import EventSink
 
-__all__ = ["ClaimEvents", "NodeEvents"]
+__all__ = ["NodeEvents"]
 
 MAX_WAITING: Final = 100
 """How many Events wait for the UID of their object; of more, the latest are kept."""
@@ -121,46 +118,6 @@ class NodeEvents:
             reason.tell(self._sink, self._about, message)
         else:
             self._waiting.append((reason, message))
-
-
-class ClaimEvents:
-    """Events about claims on one node, for their owners.
-
-    Args:
-        sink: writes them.
-        node: the name of the node.
-        claim_kind: the kind of the claims, which may not be known from the start.
-    """
-
-    def __init__(self, sink: EventSink, node: str, claim_kind: Callable[[], ResourceKind]) -> None:
-        self._sink = sink
-        self._node = node
-        self._claim_kind = claim_kind
-
-    def call_failed(self, verb: Verb, claim: NodeClaim, message: str) -> None:
-        """The kubelet was told that the claim could not be prepared or unprepared."""
-        reason = PREPARE_FAILED if verb == "prepare" else UNPREPARE_FAILED
-        self._report(reason, claim, f"on node {self._node}: {message}")
-
-    def not_restored(self, claim: NodeClaim, problem: str) -> None:
-        """The claim could not be taken into a checkpoint that is being rebuilt."""
-        self._report(
-            CLAIM_NOT_RESTORED,
-            claim,
-            f"the checkpoint of node {self._node} was lost and rebuilt, and the claim, which is in use there, could "
-            f"not be restored: {problem}; delete the claim's pods there to have it prepared again",
-        )
-
-    def _report(self, reason: Reason, claim: NodeClaim, message: str) -> None:
-        kind = self._claim_kind()
-        about = ObjectReference(
-            api_version=kind.api_version,
-            kind=kind.kind,
-            namespace=claim.namespace,
-            name=claim.name,
-            uid=claim.uid,
-        )
-        reason.tell(self._sink, about, message)
 
 
 def _counted(number: int, name: str) -> str:

@@ -21,10 +21,11 @@ from typing_extensions import override
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.dra.node.checkpoint import DamagedCheckpointError
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.claimevents import ClaimEvents
 from fake_dra_driver.dra.node.claimlookup import ClaimInUse, ClaimLookup, ModeUnknownError
 from fake_dra_driver.dra.node.deviceerror import DeviceInUseError, DeviceMissingError
 from fake_dra_driver.dra.node.driver import PrepareError
-from fake_dra_driver.dra.node.events import ClaimEvents, NodeEvents
+from fake_dra_driver.dra.node.events import NodeEvents
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.dra.node.prepared import PreparedT
 from fake_dra_driver.dra.node.preparer import Preparer

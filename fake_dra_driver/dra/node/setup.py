@@ -5,9 +5,10 @@ from typing import Any, Final, Generic
 
 from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.dra.node.claimevents import ClaimEvents
 from fake_dra_driver.dra.node.claimlookup import PublishedClaims
 from fake_dra_driver.dra.node.classic import ClassicClaim
-from fake_dra_driver.dra.node.events import ClaimEvents, NodeEvents
+from fake_dra_driver.dra.node.events import NodeEvents
 from fake_dra_driver.dra.node.latebinding import LateClaimLookup, LateNodeDriver, NodeMode
 from fake_dra_driver.dra.node.nodedriver import PreparerDriver
 from fake_dra_driver.dra.node.nodefiles import NodeFiles

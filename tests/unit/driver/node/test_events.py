@@ -6,7 +6,8 @@ from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import Node, ObjectReference
 from fake_dra_driver.api.kube.meta import UID, ResourceKind
 from fake_dra_driver.dra.node.claim import NodeClaim
-from fake_dra_driver.dra.node.events import MAX_WAITING, ClaimEvents, NodeEvents
+from fake_dra_driver.dra.node.claimevents import ClaimEvents
+from fake_dra_driver.dra.node.events import MAX_WAITING, NodeEvents
 from fake_dra_driver.dra.nodestate.state import reference_of
 from tests.support.events import Recorder
 from tests.support.node import NODE, STATE

@@ -12,8 +12,9 @@ from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.node.cdi import CdiFolder
 from fake_dra_driver.dra.node.checkpoint import Checkpoint
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.claimevents import ClaimEvents
 from fake_dra_driver.dra.node.claimlookup import ClaimInUse, NodeLookup
-from fake_dra_driver.dra.node.events import ClaimEvents, NodeEvents
+from fake_dra_driver.dra.node.events import NodeEvents
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.dra.node.preparer import Preparer
 from fake_dra_driver.dra.node.recovery import STILL_HELD_SECONDS, Recovery
