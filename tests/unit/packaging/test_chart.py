@@ -111,7 +111,7 @@ def test_permissions_of_the_controller(helm: Helm) -> None:
         ("fake.resource.3-shake.com", "devicefaults/status"): {"patch"},
     }
     assert permissions_of(manifests["Role", CONTROLLER]) == {
-        ("nas.fake.resource.3-shake.com", "nodeallocationstates"): CACHE | {"get", "patch"},
+        ("nas.fake.resource.3-shake.com", "nodeallocationstates"): CACHE | {"get", "create", "patch"},
         ("coordination.k8s.io", "leases"): {"get", "create", "update"},
     }
     # Other components of the namespace have Leases, too.
