@@ -33,9 +33,13 @@ def _protocol_of(path: Path) -> str:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Marks each scenario: with ``--sample`` a seventh of them runs, in the embedded cluster a third: it costs less."""
-    is_real = os.environ.get(TARGET_VARIABLE) == "kubeconfig"
-    item.add_marker(pytest.mark.sampled("scenarios", one_in=7 if is_real else 3))
+    """Marks each scenario: with ``--sample`` a seventh of them runs, in the embedded cluster a third: it costs less.
+
+    Those of another mark are left with it.
+    """
+    if item.get_closest_marker("sampled") is None:
+        is_real = os.environ.get(TARGET_VARIABLE) == "kubeconfig"
+        item.add_marker(pytest.mark.sampled("scenarios", one_in=7 if is_real else 3))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

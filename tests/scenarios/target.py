@@ -1,9 +1,10 @@
 """The clusters that the scenarios run on: the one of the kubeconfig, through kubectl, or an embedded one, over HTTP."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from typing import Protocol as TypingProtocol
 
@@ -30,6 +31,7 @@ from tests.e2e.objects import RunningPod
 from tests.e2e.protocol import CLASSIC, Protocol, find_protocol
 from tests.e2e.waiting import patience
 from tests.scenarios.http import HttpClient
+from tests.support.kwok import running_kwok
 
 __all__ = ["Machine", "Target", "embedded_target", "kubeconfig_target"]
 
@@ -68,6 +70,8 @@ class Target:
     """Fails when RBAC has refused the driver something since then."""
     show: Callable[[pytest.TestReport], None]
     """Adds what a person needs to the report of a failed test."""
+    kwok: Callable[[Path], AbstractContextManager[None]]
+    """Looks after KWOK's nodes for the block; its log is in this folder."""
 
 
 @contextmanager
@@ -82,7 +86,14 @@ def kubeconfig_target(_: str) -> Iterator[Target]:
             machine.check_nothing_forbidden(DRIVER_NAMESPACE, since)
 
     driver = Driver(kubectl, list_folder_of(kubectl), protocol)
-    yield Target(kubectl, driver, machine, check_nothing_forbidden, show_cluster)
+
+    def kwok(folder: Path) -> AbstractContextManager[None]:
+        config = folder / "kubeconfig"
+        config.touch(mode=0o600)
+        config.write_text(kubectl("config", "view", "--raw", "--minify", "--flatten"))
+        return running_kwok(config, folder / "kwok.log")
+
+    yield Target(kubectl, driver, machine, check_nothing_forbidden, show_cluster, kwok)
 
 
 @contextmanager
@@ -116,6 +127,7 @@ def embedded_target(release: str) -> Iterator[Target]:
                 _EmbeddedMachine(background, client),
                 check_nothing_forbidden,
                 lambda report: _show(client, _protocol_of(release), report),
+                lambda _: nullcontext(),  # it does for them what KWOK does, always
             )
         finally:
             client.close()
