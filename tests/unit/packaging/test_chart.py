@@ -312,12 +312,12 @@ def test_a_selector_that_is_none_is_refused(helm: Helm, selector: str) -> None:
     assert "simulatedNodes" in helm.refuses(f"--set-json=simulatedNodes={values}")
 
 
-def test_the_plugin_is_not_for_kwoks_nodes(helm: Helm) -> None:
-    (term,) = pod_of(helm.template(), PLUGIN)["affinity"]["nodeAffinity"][
-        "requiredDuringSchedulingIgnoredDuringExecution"
-    ]["nodeSelectorTerms"]
+@pytest.mark.parametrize("component", [CONTROLLER, PLUGIN])
+def test_no_part_is_for_kwoks_nodes(helm: Helm, component: str) -> None:
+    """A pod that is scheduled on one would never run."""
+    affinity = pod_of(helm.template(), component)["affinity"]["nodeAffinity"]
+    (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
     assert term == {"matchExpressions": [{"key": "type", "operator": "NotIn", "values": ["kwok"]}]}
-    assert "affinity" not in pod_of(helm.template(), CONTROLLER)
 
 
 def test_devices_are_configurable(helm: Helm) -> None:
