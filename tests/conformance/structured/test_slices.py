@@ -7,6 +7,7 @@ import pytest
 from tests.conformance.api import MERGE_PATCH, Api, Json, causes
 from tests.conformance.structured.objects import DRIVER, slice_of
 
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 SELECTION = "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required"
 TAINT: Json = {"key": "example.com/broken", "effect": "NoSchedule"}
 NODES: Json = {"nodeSelectorTerms": [{"matchExpressions": [{"key": "host", "operator": "In", "values": ["n1"]}]}]}
@@ -49,6 +50,27 @@ def test_the_generation_counts_changes_of_the_spec(api: Api, slices: str, namesp
     assert changed["metadata"]["generation"] == 2
     again = api.patch(path, {"spec": {"devices": [{"name": "other"}]}})
     assert again["metadata"]["resourceVersion"] == changed["metadata"]["resourceVersion"]
+
+
+def test_writes_are_answered_with_the_metadata_alone_and_keep_no_record_of_fields_once_it_is_reset(
+    api: Api, slices: str, namespace: str
+) -> None:
+    """What a publisher of thousands of slices relies on, which neither reads nor keeps them."""
+    wanted = slice_of(namespace)
+    created = api.call("POST", slices, wanted, accept=METADATA, fieldValidation="Ignore")
+    assert (created.status_code, created.json()["kind"]) == (201, "PartialObjectMetadata")
+    metadata = created.json()["metadata"]
+    assert (metadata["generation"], [entry["operation"] for entry in metadata["managedFields"]]) == (1, ["Update"])
+    pool = {**wanted["spec"]["pool"], "generation": 2}
+    changed = {**wanted, "metadata": {**metadata, "managedFields": [{}]}, "spec": {**wanted["spec"], "pool": pool}}
+    for generation in (2, 2):
+        answer = api.call("PUT", f"{slices}/{namespace}", changed, accept=METADATA, fieldValidation="Ignore")
+        assert (answer.status_code, answer.json()["kind"]) == (200, "PartialObjectMetadata")
+        found = answer.json()["metadata"]
+        assert found["generation"] == generation
+        assert "managedFields" not in found
+        changed["metadata"] = found
+    assert api.get(f"{slices}/{namespace}")["spec"]["pool"] == pool
 
 
 def test_a_slice_can_be_replaced_without_a_version(api: Api, slices: str, namespace: str) -> None:

@@ -172,8 +172,8 @@ class FleetWriter:
         spec, wire = wanted.wanted.spec, metadata.to_wire()
         if metadata.uid:
             # Which fields are whose is of no use where one writer has them all, and a fifth of the work of an update.
-            # Once the list is reset, the API server keeps none (k8s.io/apimachinery/pkg/util/managedfields).
-            wire["managedFields"] = []
+            # Once it is told to forget them, the API server keeps none (k8s.io/apimachinery/pkg/util/managedfields).
+            wire["managedFields"] = [{}]
         parts = (
             *(self._type, b',"metadata":', to_json(wire)),
             *(b',"spec":', wanted.spec(mark.pool_generation), b"}"),
