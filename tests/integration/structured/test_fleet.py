@@ -16,8 +16,9 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.cluster.apiserver import ApiServer as EmbeddedServer
 from fake_dra_driver.dra.structured import PoolError, SlicePublisher, Unchanged
+from fake_dra_driver.dra.structured.fleet.target import REPAIR_PAUSE_SECONDS
 from fake_dra_driver.dra.structured.slices import published_annotation
-from fake_dra_driver.runtime import Cache, Client
+from fake_dra_driver.runtime import Cache, Client, Result, TransportError
 from fake_dra_driver.runtime.reconcile import Request
 from tests.support.apiserver import ApiServer
 from tests.support.fleet import FleetLab, Stopped, offered
@@ -331,3 +332,42 @@ async def test_one_node_that_is_refused_does_not_stop_the_others(lab: FleetLab) 
         with pytest.raises(PoolError, match=f"pool {nodes[0]}: device card-0: is there twice"):
             await process.look(nodes[0])
     assert {one.spec.node_name for one in await lab.slices()} == set(nodes[1:])
+
+
+async def test_an_api_server_that_is_away_is_found_out_by_one_node_for_all(lab: FleetLab) -> None:
+    nodes = [await lab.add_node() for _ in range(3)]
+    async with lab.process() as process:
+
+        async def fail(name: str) -> None:
+            raise TransportError("create", lab.api.slices.resource, NamespacedName("", name), "connection refused")
+
+        process.calls.before_write = fail
+        with pytest.raises(TransportError):
+            await process.publish(nodes[0], lab.pool(nodes[0], cards(2, nodes[0])))
+        tried = process.calls.taken()
+        for node in nodes[1:]:
+            result = await process.publish(node, lab.pool(node, cards(2, node)))
+            assert result.requeue_after is not None
+        assert (len(tried), process.calls.taken()) == (1, [])
+        process.time += 1
+        process.calls.before_write = None
+        for node in nodes:
+            await process.look(node)
+            assert process.publisher.is_published(node)
+    assert len(await lab.slices()) == 3
+
+
+async def test_of_two_writers_that_undo_each_others_work_the_publisher_is_slow(lab: FleetLab) -> None:
+    node = await lab.add_node()
+    async with lab.process() as process:
+        await process.publish(node, lab.pool(node, cards(2, node)))
+        (key,) = [one.key for one in await lab.slices()]
+        results = []
+        for generation in range(2, 24, 2):
+            await lab.client.merge_patch(lab.api.slices, key, {"spec": {"devices": []}})
+            await process.until(lambda g=generation: process.informer.list()[0].metadata.generation >= g)  # type: ignore[misc]
+            results.append(await process.look(node))
+        assert [result.requeue_after for result in results] == [*10 * [None], REPAIR_PAUSE_SECONDS]
+        process.time += REPAIR_PAUSE_SECONDS
+        assert await process.look(node) == Result()
+    assert offered(await lab.slices(), node) == ["card-0", "card-1"]

@@ -8,7 +8,7 @@ inside, which may change:
 - ``mark``: what a slice says about itself, so that its metadata is enough; ``plan``: which writes are needed then, and
   ``target``: whether a change matters at all.
 - ``writer``: makes them; ``keptfields``: which fields the API server drops.
-- ``publisher``: decides when.
+- ``publisher``: decides when; not while the API server is away (``outage``).
 """
 
 from fake_dra_driver.dra.structured.fleet.publisher import FleetPublisher

@@ -51,7 +51,9 @@ class KeptFields:
         return was_partial and not self.is_partial(fields)
 
     def next_expiry_seconds(self, fields: frozenset[str]) -> float | None:
-        """Seconds until it is to be found out if dropped ones are kept; None where all of these are."""
+        """Seconds until it is to be found out if dropped ones are kept, when all is written: what has expired before
+        was sent again, or had no need to. None where all of these are kept.
+        """
         now = self._clock()
         known = (self._known[field] for field in fields if field in self._known)
-        return min((max(0.0, one.expires - now) for one in known if one.is_dropped), default=None)
+        return min((one.expires - now for one in known if one.is_dropped and one.expires > now), default=None)

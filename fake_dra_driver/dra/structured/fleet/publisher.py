@@ -22,6 +22,7 @@ from fake_dra_driver.dra.structured.featuregates import DroppedFields
 from fake_dra_driver.dra.structured.fleet.encoding import EncodedSlice, PoolEncoder
 from fake_dra_driver.dra.structured.fleet.keptfields import KeptFields
 from fake_dra_driver.dra.structured.fleet.mark import Mark
+from fake_dra_driver.dra.structured.fleet.outage import Outage
 from fake_dra_driver.dra.structured.fleet.plan import FleetPlan, SeenSlice, is_owned_by, plan_node
 from fake_dra_driver.dra.structured.fleet.source import FleetPool, FleetSource, Unchanged
 from fake_dra_driver.dra.structured.fleet.target import REPAIR_PAUSE_SECONDS, Target
@@ -93,6 +94,7 @@ class FleetPublisher(Reconciler):
         self._encoder = PoolEncoder(api, driver)
         self._kept = KeptFields(clock)
         self._writer = FleetWriter(api, driver, client, self._kept, self._tell_dropped, self._look_at_all)
+        self._outage = Outage(clock)
         self._told: set[str] = set()
         # The dropped fields that the source knows of.
         self._targets: dict[str, Target] = {}
@@ -120,6 +122,8 @@ class FleetPublisher(Reconciler):
 
     @override
     async def reconcile(self, request: Request) -> Result:
+        if pause := self._outage.left_seconds():
+            return Result(requeue_after=pause)
         node = request.name
         offered = await self._source.pool(node)
         if isinstance(offered, Unchanged):
@@ -133,7 +137,7 @@ class FleetPublisher(Reconciler):
         seen = await self._seen(node, target.digests)
         plan = plan_node(slices, seen, target.owner, self._is_accepted)
         target.generation = plan.generation
-        is_repair = target.is_settled and not any(self._kept.is_partial(one.slice.gated_fields) for one in plan.updates)
+        is_repair = target.is_settled and not any(self._is_asking_again(one.slice) for one in plan.updates)
         if plan and is_repair and not self._may_repair(target):
             return Result(requeue_after=REPAIR_PAUSE_SECONDS)
         if plan:
@@ -160,6 +164,9 @@ class FleetPublisher(Reconciler):
 
     def _is_accepted(self, one: EncodedSlice) -> bool:
         return self._kept.is_partial(one.gated_fields) and not self._kept.must_ask(one.gated_fields)
+
+    def _is_asking_again(self, one: EncodedSlice) -> bool:
+        return self._kept.is_partial(one.gated_fields) and self._kept.must_ask(one.gated_fields)
 
     def _may_repair(self, target: Target) -> bool:
         if target.may_repair(self._clock()):
@@ -231,7 +238,8 @@ class FleetPublisher(Reconciler):
         owner = OwnerReference(api_version="v1", kind="Node", name=node, uid=offered.node_uid, controller=True)
         written = FleetWritten()
         try:
-            await self._writer.write(plan, owner, written)
+            with self._outage.noted():
+                await self._writer.write(plan, owner, written)
         except InvalidError:
             self._is_counted_beside = None
             raise
