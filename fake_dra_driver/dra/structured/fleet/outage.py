@@ -6,7 +6,7 @@ from typing import Final
 
 from fake_dra_driver.runtime.backoff import Backoff
 from fake_dra_driver.runtime.clock import Clock
-from fake_dra_driver.runtime.errors import TransportError, UnusableAnswerError
+from fake_dra_driver.runtime.errors import ApiError, TransportError, UnusableAnswerError
 
 __all__ = ["Outage"]
 
@@ -33,14 +33,15 @@ class Outage:
         """Learns from how the calls in the block end."""
         try:
             yield
-        except UnusableAnswerError:
+        except (ApiError, UnusableAnswerError):
             self._end()
             raise
         except TransportError:
             if not self.left_seconds():
                 self._until = self._clock() + self._backoff.next()
             raise
-        self._end()
+        else:
+            self._end()
 
     def _end(self) -> None:
         self._until = None
