@@ -55,7 +55,7 @@ KINDS = {
         "LocalSubjectAccessReview SelfSubjectAccessReview SelfSubjectRulesReview SubjectAccessReview"
     ),
     "autoscaling/v1": "Scale",
-    "batch/v1": "Job",
+    "batch/v1": "CronJob Job",
     "coordination.k8s.io/v1": "Lease",
     "events.k8s.io/v1": "Event",
     "node.k8s.io/v1": "RuntimeClass",

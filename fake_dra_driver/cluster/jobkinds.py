@@ -1,14 +1,26 @@
-"""The kind Job, as the controllers of the cluster read and write it.
+"""The kinds Job and CronJob, as the controllers of the cluster read and write them.
 
 As in ``kinds``, with the fields that the controllers need; all others are kept and written back.
 """
 
 from pydantic import Field
 
+from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ResourceKind, Time
+from fake_dra_driver.cluster.kinds import TemplateMetadata
 from fake_dra_driver.cluster.workloadkinds import PodTemplateSpec
 
-__all__ = ["Job", "JobCondition", "JobSpec", "JobStatus", "UncountedTerminatedPods"]
+__all__ = [
+    "CronJob",
+    "CronJobSpec",
+    "CronJobStatus",
+    "Job",
+    "JobCondition",
+    "JobSpec",
+    "JobStatus",
+    "JobTemplateSpec",
+    "UncountedTerminatedPods",
+]
 
 
 class JobSpec(ApiModel):
@@ -78,3 +90,43 @@ class Job(KubeObject):
     def finished(self) -> JobCondition | None:
         """How the Job has ended; None: it has not."""
         return self.condition("Complete") or self.condition("Failed")
+
+
+class JobTemplateSpec(ApiModel):
+    """batch/v1 JobTemplateSpec."""
+
+    metadata: TemplateMetadata = Field(default_factory=TemplateMetadata)
+    spec: JobSpec = Field(default_factory=JobSpec)
+
+
+class CronJobSpec(ApiModel):
+    """batch/v1 CronJobSpec."""
+
+    schedule: str = ""
+    time_zone: str | None = None
+    """None: that of the controller, which is UTC here."""
+    starting_deadline_seconds: int | None = None
+    """How late a Job may start; None: as late as it has to."""
+    concurrency_policy: str = "Allow"
+    suspend: bool = False
+    job_template: JobTemplateSpec = Field(default_factory=JobTemplateSpec)
+    successful_jobs_history_limit: int | None = None
+    failed_jobs_history_limit: int | None = None
+
+
+class CronJobStatus(ApiModel):
+    """batch/v1 CronJobStatus."""
+
+    active: tuple[ObjectReference, ...] = ()
+    """Jobs that have not ended."""
+    last_schedule_time: Time | None = None
+    last_successful_time: Time | None = None
+
+
+class CronJob(KubeObject):
+    """batch/v1 CronJob."""
+
+    resource = ResourceKind("batch", "v1", "CronJob", "cronjobs")
+
+    spec: CronJobSpec = Field(default_factory=CronJobSpec)
+    status: CronJobStatus = Field(default_factory=CronJobStatus)

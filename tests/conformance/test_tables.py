@@ -276,6 +276,30 @@ def test_workloads(
     assert found == cells
 
 
+def test_cron_jobs(api: Api, namespace: str) -> None:
+    """When they are due, and what they have started."""
+    path = f"/apis/batch/v1/namespaces/{namespace}/cronjobs"
+    names = "Schedule, Timezone, Suspend, Active, Last Schedule, Age, [Containers], [Images], [Selector]"
+    assert columns(api, path) == names
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox"}]}}
+    head = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "a"}}
+    api.post(path, {**head, "spec": {"schedule": "@yearly", "jobTemplate": {"spec": {"template": template}}}})
+    zoned = {
+        "schedule": "0 0 * * 0",
+        "timeZone": "UTC",
+        "suspend": True,
+        "jobTemplate": {"spec": {"template": template}},
+    }
+    api.post(path, {**head, "metadata": {"name": "b"}, "spec": zoned})
+    active = [{"apiVersion": "batch/v1", "kind": "Job", "name": "b-1", "namespace": namespace}]
+    api.patch(f"{path}/b/status", {"status": {"active": active}})
+    found = {name: [*cells[:5], *cells[6:]] for name, cells in rows(api, path).items()}
+    assert found == {
+        "a": ["@yearly", "<none>", "False", 0, "<none>", "main", "busybox", "<none>"],
+        "b": ["0 0 * * 0", "UTC", "True", 1, "<none>", "main", "busybox", "<none>"],
+    }
+
+
 def test_jobs(api: Api, namespace: str, minor: int) -> None:
     """Whether it is done, and how long that took."""
     path = f"/apis/batch/v1/namespaces/{namespace}/jobs"

@@ -113,6 +113,7 @@ _KINDS = (
     _Kind(_AUTHZ, "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", False, create_only=True),
     _Kind(_AUTHZ, "v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews", False, create_only=True),
     _Kind(_AUTHZ, "v1", "SubjectAccessReview", "subjectaccessreviews", False, create_only=True),
+    _Kind("batch", "v1", "CronJob", "cronjobs", short="cj", categories=_ALL),
     _Kind("batch", "v1", "Job", "jobs", categories=_ALL),
     _Kind("coordination.k8s.io", "v1", "Lease", "leases"),
     _Kind(

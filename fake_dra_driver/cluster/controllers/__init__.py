@@ -4,7 +4,7 @@
   may use them, and what becomes of claims that no pod uses.
 - ``deployments`` (with ``rollout`` and ``deploymentstatus``), ``replicasets``, ``daemonsets`` (with ``daemonpods``),
   ``statefulsets`` (with ``statefulpods``); ``revisions``: the templates that the last two had.
-- ``jobs`` (with ``jobpods`` and ``jobstatus``), ``jobcleanup``.
+- ``jobs`` (with ``jobpods`` and ``jobstatus``), ``jobcleanup``, ``cronjobs``.
 - ``garbage`` (with ``graph`` and ``catalog``): deletes objects with their owners; ``namespaces``: with their namespace.
 - ``nodelifecycle``: silent nodes and the taints of nodes. ``tainteviction``, ``podgc``: pods on nodes with taints that
   they do not tolerate, or on missing nodes. All three count seconds of the event loop, never those of a node's clock.
@@ -30,6 +30,7 @@ from collections.abc import Sequence
 from fake_dra_driver.cluster.controllers.catalog import Catalog
 from fake_dra_driver.cluster.controllers.claimreservations import claim_reservation_controller
 from fake_dra_driver.cluster.controllers.claimtemplates import claims_of_pod_controller
+from fake_dra_driver.cluster.controllers.cronjobs import cronjob_controller
 from fake_dra_driver.cluster.controllers.daemonsets import daemonset_controller
 from fake_dra_driver.cluster.controllers.deployments import deployment_controller
 from fake_dra_driver.cluster.controllers.devicetainteviction import device_taint_controllers
@@ -92,6 +93,7 @@ def make_controllers(
         statefulset_controller(client, cache, named("statefulset-controller"), now),
         job_controller(client, cache, named("job-controller"), release, now),
         job_cleanup_controller(client, cache, now),
+        cronjob_controller(client, cache, named("cronjob-controller"), now),
         garbage_collector(client, catalog),
         namespace_controller(client, cache, catalog, now, grace_seconds=namespace_grace_seconds),
         *looking_after_nodes,

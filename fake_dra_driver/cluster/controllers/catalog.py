@@ -15,7 +15,7 @@ from fake_dra_driver.api.kube.meta import KubeObject, OwnerReference, ResourceKi
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.conditions import is_true
-from fake_dra_driver.cluster.jobkinds import Job
+from fake_dra_driver.cluster.jobkinds import CronJob, Job
 from fake_dra_driver.cluster.kinds import (
     CustomResourceDefinition,
     Namespace,
@@ -25,7 +25,7 @@ from fake_dra_driver.cluster.kinds import (
     ServiceAccount,
 )
 from fake_dra_driver.cluster.releases import Release
-from fake_dra_driver.cluster.workloadkinds import ControllerRevision, DaemonSet, Deployment, ReplicaSet
+from fake_dra_driver.cluster.workloadkinds import ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.store import Change
 
@@ -35,7 +35,8 @@ log = logger.bind(component="garbage-collector")
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _TYPED: Final[tuple[type[KubeObject], ...]] = (
-    *(ControllerRevision, DaemonSet, Deployment, Job, Lease, Namespace, Node, Pod, ReplicaSet, ServiceAccount),
+    *(ControllerRevision, CronJob, DaemonSet, Deployment, Job, Lease, Namespace, Node, Pod, ReplicaSet, ServiceAccount),
+    StatefulSet,
 )
 """Kinds that other controllers watch in every release: their informers serve here, too."""
 _METADATA_ALONE: Final = (
@@ -52,7 +53,6 @@ _METADATA_ALONE: Final = (
             ("ValidatingWebhookConfiguration", "validatingwebhookconfigurations"),
         )
     ),
-    ResourceKind("apps", "v1", "StatefulSet", "statefulsets"),
     ResourceKind("node.k8s.io", "v1", "RuntimeClass", "runtimeclasses", namespaced=False),
     ResourceKind(_RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False),
     ResourceKind(_RBAC, "v1", "ClusterRole", "clusterroles", namespaced=False),

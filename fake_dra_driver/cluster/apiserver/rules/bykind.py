@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from fake_dra_driver.cluster.apiserver.rules.admission import ADMISSION_RULES
 from fake_dra_driver.cluster.apiserver.rules.core import CORE_RULES
+from fake_dra_driver.cluster.apiserver.rules.cronjob import CRON_JOB_RULES
 from fake_dra_driver.cluster.apiserver.rules.event import EVENT_RULES
 from fake_dra_driver.cluster.apiserver.rules.job import JOB_RULES
 from fake_dra_driver.cluster.apiserver.rules.pod import validate_pod, validate_pod_status, validate_pod_update
@@ -44,6 +45,7 @@ RULES: Mapping[str, Rules] = {
         returns_deleted=True,
         selectable=_POD_FIELDS,
     ),
+    "CronJob": CRON_JOB_RULES,
     "Job": JOB_RULES,
     "PriorityClass": PRIORITY_CLASS_RULES,
     **ADMISSION_RULES,

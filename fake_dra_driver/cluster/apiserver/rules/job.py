@@ -24,7 +24,7 @@ from fake_dra_driver.cluster.apiserver.types.metadata import dns_label, validate
 from fake_dra_driver.cluster.apiserver.types.resource import Rules
 from fake_dra_driver.cluster.apiserver.types.selectors import label_selector_problems, match_label_selector
 
-__all__ = ["JOB_RULES"]
+__all__ = ["JOB_RULES", "validate_job_spec"]
 
 _UID_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid")
 _NAME_LABELS = ("job-name", "batch.kubernetes.io/job-name")
@@ -80,7 +80,7 @@ def _validate(obj: Object) -> list[Problem]:
     metadata, spec = obj["metadata"], obj["spec"]
     is_new = "resourceVersion" not in metadata
     problems = _generated_selector(obj) if is_new else []
-    problems += _numbers(spec) + _completion_mode(spec) + _replacement(spec) + _template(spec) + _selector(spec)
+    problems += validate_job_spec(spec) + _selector(spec)
     highest = (spec.get("completions") or 0) - 1
     if spec.get("completionMode") == "Indexed" and highest >= 0:
         hostname = f"{metadata.get('name', '')}-{highest}"
@@ -88,6 +88,11 @@ def _validate(obj: Object) -> list[Problem]:
             detail = f"will not able to create pod with invalid DNS label: {hostname}"
             problems.append(invalid_value("metadata.name", go_value(metadata.get("name", "")), detail))
     return problems
+
+
+def validate_job_spec(spec: Object) -> list[Problem]:
+    """What is wrong with a Job, or with the template of one, beside its selector."""
+    return _numbers(spec) + _completion_mode(spec) + _replacement(spec) + _template(spec)
 
 
 def _generated_selector(obj: Object) -> list[Problem]:

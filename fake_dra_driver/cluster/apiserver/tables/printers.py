@@ -13,6 +13,7 @@ from fake_dra_driver.cluster.apiserver.tables.humanduration import age
 from fake_dra_driver.cluster.apiserver.tables.podcells import node_cells, node_with_architecture, pod_cells
 from fake_dra_driver.cluster.apiserver.tables.workloadcells import (
     controller_revision_cells,
+    cron_job_cells,
     daemonset_cells,
     deployment_cells,
     job_cells,
@@ -231,6 +232,13 @@ _PRINTERS: Mapping[str, tuple[tuple[Column, ...], Cells]] = {
             Column("Name", format="name", priority=1),
         ),
         _event,
+    ),
+    "CronJob": (
+        (
+            *(_NAME, *_columns("Schedule", "Timezone"), *_columns("Suspend", kind="boolean")),
+            *(*_columns("Active", kind="integer"), *_columns("Last Schedule"), _AGE, *_WORKLOAD),
+        ),
+        cron_job_cells,
     ),
     "Job": ((*_created("Status", "Completions", "Duration"), *_WORKLOAD), job_cells),
     "Lease": (_created("Holder"), _fields("spec.holderIdentity")),

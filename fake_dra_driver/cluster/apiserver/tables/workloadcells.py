@@ -14,6 +14,7 @@ from fake_dra_driver.cluster.apiserver.types.timestamp import since_1970
 
 __all__ = [
     "controller_revision_cells",
+    "cron_job_cells",
     "daemonset_cells",
     "deployment_cells",
     "job_cells",
@@ -81,6 +82,16 @@ def job_cells(obj: Object, now: datetime) -> list[Any]:
         completions = f"{succeeded}/1 of {parallelism}" if parallelism > 1 else f"{succeeded}/1"
     names = [obj["metadata"]["name"], _job_status(obj), completions, _job_duration(status, now)]
     return [*names, _age(obj, now), *_containers(obj), _selector(obj)]
+
+
+def cron_job_cells(obj: Object, now: datetime) -> list[Any]:
+    """One row of cron jobs."""
+    spec, status = obj["spec"], obj.get("status") or {}
+    last = status.get("lastScheduleTime")
+    suspended = {None: "<unset>", True: "True", False: "False"}[spec.get("suspend")]
+    names = [obj["metadata"]["name"], spec.get("schedule", ""), spec.get("timeZone") or "<none>", suspended]
+    counts = [len(status.get("active") or ()), age(last, now) if last else "<none>", _age(obj, now)]
+    return [*names, *counts, *_containers({"spec": spec["jobTemplate"]["spec"]}), _selector(spec["jobTemplate"])]
 
 
 def _job_status(obj: Object) -> str:
