@@ -63,8 +63,8 @@ def is_extended(resource: str) -> bool:
 
 
 def _asked_for(container: Container, resource: str) -> int:
-    # Requests have what limits have: the API server sees to that.
-    return amount(resource, container.resources.requests.get(resource, 0))
+    asked = {**container.resources.limits, **container.resources.requests}
+    return amount(resource, asked.get(resource, 0))
 
 
 # --- the claim -----------------------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ class Requests:
 
 def requests_of(spec: PodSpec) -> Requests:
     """What a pod of this spec asks of its node."""
-    amounts = _effective(spec, lambda container: _amounts(container.resources.requests))
+    amounts = _effective(spec, _asked_by)
     scored = _effective(spec, _scored_amounts)
     for name, quantity in (spec.resources.requests if spec.resources is not None else {}).items():
         if name in _POD_LEVEL or name.startswith(_HUGE_PAGES):
@@ -89,7 +89,12 @@ def _effective(spec: PodSpec, ask: Callable[[Container], Amounts]) -> Counter[st
 
 
 def _scored_amounts(container: Container) -> Amounts:
-    return {CPU: _LEAST_CPU, MEMORY: _LEAST_MEMORY, **_amounts(container.resources.requests)}
+    return {CPU: _LEAST_CPU, MEMORY: _LEAST_MEMORY, **_asked_by(container)}
+
+
+def _asked_by(container: Container) -> Amounts:
+    # What has a limit alone is asked for: the API server sees to that.
+    return _amounts({**container.resources.limits, **container.resources.requests})
 
 
 def _amounts(quantities: Mapping[str, Any]) -> Amounts:

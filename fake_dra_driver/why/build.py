@@ -22,15 +22,16 @@ from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.nodefit import matches
+from fake_dra_driver.cluster.noderesources import NodeResources
 from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.untrustedtext import one_line, short_name
 from fake_dra_driver.why.advice import merged
 from fake_dra_driver.why.behaviour import behaviour_of
 from fake_dra_driver.why.claims import DEFAULT_SCHEDULER, Claims, claims_of
-from fake_dra_driver.why.extended import from_device_plugin, resources_without_class
+from fake_dra_driver.why.extended import from_device_plugin, resources_with_class, resources_without_class
 from fake_dra_driver.why.lastevent import last_told
 from fake_dra_driver.why.nodeanswer import NodeAnswer
-from fake_dra_driver.why.nodefilter import Away, keeps_away
+from fake_dra_driver.why.nodefilter import Away, has_no_room, keeps_away, resources_of
 from fake_dra_driver.why.remedies import NOTHING_SMALL, Remedies
 from fake_dra_driver.why.report import (
     DeviceOnNode,
@@ -219,7 +220,8 @@ class _Explanation:
         pod = self._found.pod
         if pod is None:
             return self._assumptions
-        found = [*self._assumptions, "nothing else keeps the pod from a node: CPU, memory, ports, volumes, other pods"]
+        unknown = "CPU, memory, ports" if self._is_hidden(Pod) or self._is_hidden(Node) else "ports"
+        found = [*self._assumptions, f"nothing else keeps the pod from a node: {unknown}, volumes, other pods"]
         if pod.spec.scheduler_name not in ("", DEFAULT_SCHEDULER):
             found.append(f"the pod's scheduler, {short_name(pod.spec.scheduler_name)}, decides as kube-scheduler does")
         return tuple(found)
@@ -232,15 +234,28 @@ class _Explanation:
     def _answers(self) -> list[NodeAnswer]:
         """What there is to say about each node."""
         situation = self._situation
-        pod = self._found.pod
         return [
             NodeAnswer(
                 finding=diagnose(situation, node),
-                away=() if pod is None else (*keeps_away(node, pod), *self._device_plugin(node, pod)),
+                away=tuple(self._away(node)),
                 elsewhere=tuple(claim for claim in self._claims.allocated if not _is_usable(claim, node)),
             )
             for node in sorted(self._snapshot.nodes, key=lambda node: natural_order(node.metadata.name))
         ]
+
+    def _away(self, node: Node) -> Iterator[Away]:
+        """What keeps the pod from the node, in the scheduler's order."""
+        pod = self._found.pod
+        if pod is None:
+            return
+        yield from keeps_away(node, pod)
+        if not self._is_hidden(Pod):
+            yield from has_no_room(node, pod, self._resources, resources_with_class(pod, self._snapshot))
+        yield from self._device_plugin(node, pod)
+
+    @cached_property
+    def _resources(self) -> NodeResources:
+        return resources_of(self._snapshot.nodes, self._snapshot.pods)
 
     def _device_plugin(self, node: Node, pod: Pod) -> Iterator[Away]:
         """That the node has extended resources of the pod without any claim."""

@@ -14,7 +14,7 @@ from fake_dra_driver.cluster.extendedresources import (
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.why.snapshot import Snapshot
 
-__all__ = ["extended_claim", "from_device_plugin", "resources_without_class"]
+__all__ = ["extended_claim", "from_device_plugin", "resources_with_class", "resources_without_class"]
 
 
 def extended_claim(pod: Pod, snapshot: Snapshot) -> ResourceClaim | None:
@@ -22,7 +22,7 @@ def extended_claim(pod: Pod, snapshot: Snapshot) -> ResourceClaim | None:
     key = extended_claim_key(pod)
     if key is not None:
         return next((each for each in snapshot.claims if each.key == key), None)
-    resources = _resources(pod, snapshot)
+    resources = resources_with_class(pod, snapshot)
     if not resources:
         return None
     name = f"{pod.metadata.name}-extended-resources"
@@ -33,13 +33,13 @@ def extended_claim(pod: Pod, snapshot: Snapshot) -> ResourceClaim | None:
 
 def from_device_plugin(pod: Pod, node: Node, snapshot: Snapshot) -> Mapping[str, int]:
     """How much the node has, without any claim, of the pod's resources that devices stand for elsewhere."""
-    there = {name: allocatable(node, name) for name in _resources(pod, snapshot)}
+    there = {name: allocatable(node, name) for name in resources_with_class(pod, snapshot)}
     return {name: amount for name, amount in there.items() if amount}
 
 
 def resources_without_class(pod: Pod, snapshot: Snapshot) -> Sequence[str]:
     """The extended resources of the pod that no class stands for, and no node has."""
-    known = _resources(pod, snapshot)
+    known = resources_with_class(pod, snapshot)
     return [
         name
         for name in requested(pod)
@@ -47,7 +47,8 @@ def resources_without_class(pod: Pod, snapshot: Snapshot) -> Sequence[str]:
     ]
 
 
-def _resources(pod: Pod, snapshot: Snapshot) -> Mapping[str, DeviceClass]:
+def resources_with_class(pod: Pod, snapshot: Snapshot) -> Mapping[str, DeviceClass]:
+    """The extended resources of the pod that devices stand for, with the class of each."""
     classes = Classes(snapshot.classes)
     found = {name: classes.get(name) for name in requested(pod)}
     return {name: each for name, each in found.items() if each is not None}

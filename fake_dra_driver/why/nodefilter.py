@@ -1,19 +1,24 @@
-"""What keeps a pod away from a node, whatever devices that has: cordoned, taints, node selector and affinity.
+"""What keeps a pod away from a node, whatever devices that has: cordoned, taints, selectors, too little CPU or memory.
 
-Those are the filters of kube-scheduler that come before the one for devices (``cluster.nodefit`` finds what is in the
-way; here are the words). Its other filters, such as those for CPU, memory, ports and volumes, are not looked at.
+Those are the filters of kube-scheduler that come before the one for devices (``cluster.nodefit`` and
+``cluster.noderesources`` find what is in the way; here are the words). Its other filters, such as those for ports and
+volumes, are not looked at.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fake_dra_driver.api.kube.core import NodeSelectorRequirement, NodeSelectorTerm
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.nodefit import TAINT_UNSCHEDULABLE, Cordoned, NotSelected, Repelled, find_misfits
+from fake_dra_driver.cluster.noderesources import NodeResources, Shortage
+from fake_dra_driver.cluster.podresources import CPU, EPHEMERAL_STORAGE, MEMORY, PODS, requests_of
+from fake_dra_driver.quantity import Quantity
+from fake_dra_driver.runtime.store import Change as StoreChange
 from fake_dra_driver.untrustedtext import short_name
 from fake_dra_driver.why.report import Change, NodeProblem, NodeReason
 
-__all__ = ["Away", "keeps_away"]
+__all__ = ["Away", "has_no_room", "keeps_away", "resources_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,53 @@ def keeps_away(node: Node, pod: Pod) -> Iterator[Away]:
                     "ChangeAffinity",
                     "change the pod's nodeSelector or node affinity, or the labels of the node",
                 )
+
+
+def resources_of(nodes: Iterable[Node], pods: Iterable[Pod]) -> NodeResources:
+    """What is left on nodes beside these pods."""
+    resources = NodeResources()
+    for node in nodes:
+        resources.on_node(StoreChange(node.key, None, node))
+    for pod in pods:
+        resources.on_pod(StoreChange(pod.key, None, pod))
+    return resources
+
+
+def has_no_room(node: Node, pod: Pod, resources: NodeResources, from_devices: Collection[str]) -> Iterator[Away]:
+    """What the node has too little of for the pod.
+
+    Args:
+        node: the node; one that does not say what it has is not judged.
+        pod: the pod.
+        resources: of all nodes.
+        from_devices: resources that devices stand for.
+    """
+    if not node.status.allocatable:
+        return
+    for shortage in resources.shortages(node.metadata.name, requests_of(pod.spec)):
+        if shortage.resource not in from_devices:
+            yield _too_little(shortage)
+
+
+def _too_little(shortage: Shortage) -> Away:
+    if shortage.resource == PODS:
+        if shortage.capacity == 0:
+            return Away("Resources", "it takes no pods at all", "MakeRoom", "add a node that takes pods")
+        remedy = "let other pods there end, or add a node"
+        return Away("Resources", "it has as many pods as it takes", "MakeRoom", remedy)
+    asked = f"{_amount_text(shortage)} of {short_name(shortage.resource)}"
+    if shortage.is_resolvable:
+        message = f"it has less left than the {asked} that the pod asks for"
+        return Away("Resources", message, "MakeRoom", "let other pods there end, add a node, or ask for less")
+    message = f"it has less than the {asked} that the pod asks for, even without any other pod"
+    return Away("Resources", message, "MakeRoom", f"add a node with at least {asked}, or ask for less")
+
+
+def _amount_text(shortage: Shortage) -> str:
+    if shortage.resource == CPU:
+        return str(Quantity(shortage.requested * 10**6))
+    is_bytes = shortage.resource in (MEMORY, EPHEMERAL_STORAGE) or shortage.resource.startswith("hugepages-")
+    return str(Quantity(shortage.requested * 10**9, "binary" if is_bytes else "decimal"))
 
 
 def taint_text(key: str, value: str, effect: str) -> str:

@@ -41,6 +41,7 @@ KINDS: Final[tuple[type[KubeObject], ...]] = (
 """Every kind that is read, with get and list; those of ``resource.k8s.io`` in the version that is served."""
 
 
+_NOT_ENDED: Final = "status.phase!=Succeeded,status.phase!=Failed"
 _WITHOUT_NODES: Final = "nodes are known from ResourceSlices alone, without labels and taints"
 _WITHOUT_SLICES: Final = "which devices there are is not known"
 _WITHOUT_CLASSES: Final = "what the claims ask for is not known in full"
@@ -73,6 +74,8 @@ class Snapshot:
     """That of the pod or the claim; None where it may not be read."""
     events: tuple[Event, ...] = ()
     """About the pod."""
+    pods: tuple[Pod, ...] = ()
+    """All that have not ended, where a pod waits for a node."""
     hidden: frozenset[str] = frozenset()
     """Plural names of the kinds that may not be read."""
     notes: tuple[str, ...] = ()
@@ -130,6 +133,7 @@ async def read_snapshot(client: Client, served: Served, namespace: str, pod: Pod
             found = group.create_task(reader.templates(api.templates, namespace, templates), name="read templates")
             home = group.create_task(reader.namespace(namespace), name="read namespace")
             events = group.create_task(reader.events(pod), name="read events")
+            pods = group.create_task(reader.pods(pod), name="read pods")
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from errors
     hidden = frozenset(reader.hidden)
@@ -146,6 +150,7 @@ async def read_snapshot(client: Client, served: Served, namespace: str, pod: Pod
         templates=found.result(),
         namespace=home.result(),
         events=events.result(),
+        pods=pods.result(),
         hidden=hidden,
         notes=(*sorted(reader.denials.values()), *sorted(reader.refusals)),
     )
@@ -234,6 +239,12 @@ class _Reader:
         selector = f"involvedObject.kind=Pod,involvedObject.name={pod.metadata.name}"
         consequence = "what the scheduler says is not known"
         return await self.all(Event, consequence, pod.metadata.namespace, selector)
+
+    async def pods(self, pod: Pod | None) -> tuple[Pod, ...]:
+        """The pods that may take up room on nodes, if that matters to the pod."""
+        if pod is None or pod.spec.node_name or pod.is_finished:
+            return ()
+        return await self.all(Pod, "how much of nodes they take up is not known", selector=_NOT_ENDED)
 
     async def _allowed(
         self, kind: type[KubeObject], verb: str, consequence: str, read: Callable[[], Awaitable[T]], instead: D

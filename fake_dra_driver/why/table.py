@@ -210,7 +210,7 @@ _OF_CLAIMS: Final = frozenset(
 _IMMUTABLE: Final = (
     "(Claims and templates cannot be changed: delete what has to ask for something else, and make it again.)"
 )
-_AWAY: Final = frozenset(("Unschedulable", "Taint", "NodeAffinity", "DevicePlugin"))
+_AWAY: Final = frozenset(("Unschedulable", "Taint", "NodeAffinity", "Resources", "DevicePlugin"))
 """What keeps the pod from a node whatever devices that has."""
 _STATES: Final = {
     "InUse": "in use",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.cluster.kinds import Namespace
+from fake_dra_driver.cluster.kinds import Namespace, Pod
 from fake_dra_driver.why.build import explain
 from fake_dra_driver.why.report import NodeGroup, Report
 from fake_dra_driver.why.subject import Found
@@ -554,7 +554,7 @@ def test_an_extended_resource_of_devices_is_explained_like_a_claim() -> None:
     pod = pod_of()
     pod["spec"]["containers"][0]["resources"] = {"limits": {"example.com/gpu": "2"}}
     plugin = node_of("b")
-    plugin["status"] = {"allocatable": {"example.com/gpu": "4"}}
+    plugin["status"] = {"allocatable": {"example.com/gpu": "4", "pods": "110"}}
     report = explained([node_of("a"), plugin, named, gpus("a"), pod])
     assert [each.name for each in report.claims] == ["train-extended-resources"]
     assert (group_of(report, "a").requests[0].count, group_of(report, "a").requests[0].suitable) == (2, 1)
@@ -598,3 +598,67 @@ def test_too_many_combinations_are_not_taken_for_a_refusal() -> None:
     assert (report.verdict, [each.reason for each in report.problems]) == ("Unknown", ["SearchTooLong"])
     assert not any("none of the small changes" in each.message for each in report.suggestions)
     assert "on node a that not all were tried here" in report.message
+
+
+# --- Room on nodes -----------------------------------------------------------------------------------------------
+
+
+def roomy(name: str, **allocatable: str) -> Wire:
+    """A node that has so much for pods."""
+    return {**node_of(name), "status": {"allocatable": {"pods": "110", "cpu": "4", "memory": "8Gi", **allocatable}}}
+
+
+def other_pod(name: str, node: str, **requests: str) -> Pod:
+    """A pod that takes up room."""
+    containers = [{"name": "main", "resources": {"requests": requests}}]
+    metadata = {"name": name, "namespace": "other", "uid": name}
+    return Pod.from_wire({"metadata": metadata, "spec": {"nodeName": node, "containers": containers}})
+
+
+def asking(**requests: str) -> Wire:
+    """The pod that waits, which asks for so much beside its devices."""
+    pod = pod_of("gpu")
+    [container] = pod["spec"]["containers"]
+    container["resources"] = {**container.get("resources", {}), "requests": requests}
+    return pod
+
+
+def test_a_node_with_the_devices_may_lack_cpu() -> None:
+    objects = [roomy("a"), CLASS, gpus("a"), claim(), asking(cpu="2")]
+    assert explained(objects, pods=(other_pod("x", "a", cpu="2"),)).verdict == "Possible"
+    report = explained(objects, pods=(other_pod("x", "a", cpu="2500m"),))
+    assert report.verdict == "Impossible"
+    [problem] = group_of(report, "a").problems
+    assert problem.reason == "Resources"
+    assert problem.message == "it has less left than the 2 of cpu that the pod asks for"
+    [help_] = report.suggestions
+    assert (help_.change, help_.nodes, help_.verified) == ("MakeRoom", ("a",), True)
+    assert help_.message == "let other pods there end, add a node, or ask for less"
+
+
+def test_a_node_may_be_too_small_for_the_pod_in_any_case() -> None:
+    report = explained([roomy("a"), CLASS, gpus("a"), claim(), asking(memory="16Gi")])
+    [problem] = group_of(report, "a").problems
+    assert problem.message == "it has less than the 16Gi of memory that the pod asks for, even without any other pod"
+    assert report.suggestions[0].message == "add a node with at least 16Gi of memory, or ask for less"
+
+
+def test_a_node_may_have_as_many_pods_as_it_takes() -> None:
+    full = explained([roomy("a", pods="1"), CLASS, gpus("a"), claim(), pod_of("gpu")], pods=(other_pod("x", "a"),))
+    assert [each.message for each in group_of(full, "a").problems] == ["it has as many pods as it takes"]
+    none = explained([roomy("a", pods="0"), CLASS, gpus("a"), claim(), pod_of("gpu")])
+    assert [each.message for each in group_of(none, "a").problems] == ["it takes no pods at all"]
+
+
+def test_nodes_that_lack_the_same_are_one_group_however_full_they_are() -> None:
+    objects = [*(roomy(each) for each in "ab"), CLASS, gpus("a"), gpus("b"), claim(), asking(cpu="3")]
+    pods = (other_pod("x", "a", cpu="2"), other_pod("y", "b", cpu="3"))
+    assert [group.names for group in explained(objects, pods=pods).nodes] == [("a", "b")]
+
+
+def test_without_the_pods_of_others_nothing_is_said_of_room() -> None:
+    objects = [roomy("a"), CLASS, gpus("a"), claim(), asking(cpu="16")]
+    report = explained(objects, hidden=frozenset(("pods",)))
+    assert report.verdict == "Possible"
+    assert "nothing else keeps the pod from a node: CPU, memory, ports, volumes, other pods" in report.assumptions
+    assert "nothing else keeps the pod from a node: ports, volumes, other pods" in explained(objects).assumptions
