@@ -10,8 +10,9 @@ from typing import Any, Final
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_key, claim_keys
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
-from fake_dra_driver.cluster.kinds import Pod, ResourceClass
+from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClass
 from fake_dra_driver.cluster.scheduler.classic.scheduler import SchedulerCaches
+from fake_dra_driver.cluster.scheduler.gathering import Gathering
 from fake_dra_driver.cluster.scheduler.waiting import changes_node_fit, concerns_scheduling, is_waiting
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.store import Change
@@ -37,7 +38,13 @@ class Wakeup:
         """Subscribes the controller to the changes."""
         caches = self._caches
         controller.watch(caches.pods, predicate=concerns_scheduling)
-        controller.watch(caches.nodes, lambda _: self._waiting(), predicate=changes_node_fit)
+        waiting = Gathering(self._waiting, controller.enqueue)
+
+        def on_node(change: Change[Node]) -> None:
+            if changes_node_fit(change):
+                waiting.ask()
+
+        caches.nodes.subscribe(on_node)
         controller.watch(caches.classes, self._pods_of_class, predicate=_is_addition_or_update)
         controller.watch(caches.claims, self._pods_of_claim, predicate=_changes_status)
         controller.watch(caches.contexts, self._pod_of_context, predicate=_is_addition_or_update)

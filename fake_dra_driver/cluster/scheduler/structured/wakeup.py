@@ -12,6 +12,7 @@ from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.api.resource.v1 import ResourceClaim
 from fake_dra_driver.cluster.extendedresources import requested
 from fake_dra_driver.cluster.kinds import Node, Pod
+from fake_dra_driver.cluster.scheduler.gathering import Gathering
 from fake_dra_driver.cluster.scheduler.structured.view import SchedulerCaches, frees_devices
 from fake_dra_driver.cluster.scheduler.waiting import changes_node_fit, concerns_scheduling, is_waiting
 from fake_dra_driver.runtime.controller import Controller
@@ -41,23 +42,34 @@ class Wakeup:
         """Subscribes the controller to the changes."""
         caches = self._caches
         controller.watch(caches.pods, predicate=concerns_scheduling)
-        controller.watch(caches.nodes, self._all_waiting, predicate=changes_node_fit)
-        controller.watch(caches.classes, self._wanting, predicate=_is_addition_or_update)
-        controller.watch(caches.slices, self._wanting, predicate=_is_addition_or_update)
         controller.watch(caches.claims, self._pods_of_claim, predicate=_changes_claim)
+        waiting = Gathering(lambda: self._keys(_WAITING), controller.enqueue)
+        wanting = Gathering(lambda: self._keys(_WANTING), controller.enqueue)
+
+        def on_node(change: Change[Node]) -> None:
+            if changes_node_fit(change):
+                waiting.ask()
+
+        def on_devices(change: Change[Any]) -> None:
+            if change.new is not None:
+                wanting.ask()
+
+        def on_claim(change: Change[ResourceClaim]) -> None:
+            if frees_devices(change):
+                wanting.ask()
+
+        caches.nodes.subscribe(on_node)
+        caches.classes.subscribe(on_devices)
+        caches.slices.subscribe(on_devices)
+        caches.claims.subscribe(on_claim)
         # Part of the slices, as kube-scheduler sees them: a change of a rule is one of the slices that it is about.
         if caches.taint_rules is not None:
-            controller.watch(caches.taint_rules, self._wanting)
+            caches.taint_rules.subscribe(lambda _: wanting.ask())
 
-    def _all_waiting(self, _: Change[Node]) -> Iterable[NamespacedName]:
-        return [pod.key for pod in self._caches.pods.by_index(_WAITING, "yes")]
-
-    def _wanting(self, _: Change[Any]) -> Iterable[NamespacedName]:
-        return [pod.key for pod in self._caches.pods.by_index(_WANTING, "yes")]
+    def _keys(self, index: str) -> Iterable[NamespacedName]:
+        return [pod.key for pod in self._caches.pods.by_index(index, "yes")]
 
     def _pods_of_claim(self, change: Change[ResourceClaim]) -> Iterable[NamespacedName]:
-        if frees_devices(change):
-            return self._wanting(change)
         users = self._caches.pods.by_index(_BY_CLAIM, str(change.key))
         return [pod.key for pod in users if is_waiting(pod, self._scheduler_name)]
 
@@ -65,10 +77,6 @@ class Wakeup:
 def _wants(pod: Pod) -> bool:
     """Whether the pod needs devices."""
     return bool(pod.spec.resource_claims) or bool(requested(pod))
-
-
-def _is_addition_or_update(change: Change[Any]) -> bool:
-    return change.new is not None
 
 
 def _changes_claim(change: Change[ResourceClaim]) -> bool:
