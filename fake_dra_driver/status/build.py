@@ -7,6 +7,7 @@ from typing import Final, Generic
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.nodestate.deviceuse import DeviceUse, device_uses
 from fake_dra_driver.dra.nodestate.layout import EntryT, StateT
+from fake_dra_driver.dra.nodestate.pluginpart import is_by_controller
 from fake_dra_driver.dra.nodestate.state import NOT_READY, closed_reason
 from fake_dra_driver.dra.reason import PREPARE_FAILED
 from fake_dra_driver.naturalorder import natural_order
@@ -71,6 +72,7 @@ class Reporter(Generic[StateT, EntryT]):
             summary=Summary(
                 nodes=len(every),
                 ready_nodes=sum(node.ready for node in every),
+                simulated_nodes=sum(node.simulated for node in every),
                 counts=_sum(node.counts for node in every),
                 models=_models_of(every),
                 claims=sum(node.claims for node in every),
@@ -110,6 +112,7 @@ class Reporter(Generic[StateT, EntryT]):
             claims=len(entries),
             devices=devices,
             counter_sets=pool.counter_sets,
+            simulated=is_by_controller(layout, state),
             profile=self._view.driver.profile_of(state),
             faults=faults.names,
             problems=(

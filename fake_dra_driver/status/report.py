@@ -235,6 +235,8 @@ class NodeReport(_Model):
     """In the order of the node's inventory; missing ones come last."""
     counter_sets: tuple[CounterSetReport, ...] = ()
     """What its devices use up in common, in the order in which it is published."""
+    simulated: bool = False
+    """Whether it has no kubelet plugin, so that the controller says what it has."""
     profile: str = ""
     """Which DeviceProfile describes its devices, and why it is that one; empty where none does."""
     faults: tuple[str, ...] = ()
@@ -329,6 +331,8 @@ class Summary(_Model):
     """Nodes that have a NodeAllocationState."""
     ready_nodes: int
     """Those that take claims."""
+    simulated_nodes: int = 0
+    """Those that have no kubelet plugin, so that the controller says what they have."""
     counts: Counts
     """Devices of all nodes by what they are doing."""
     models: tuple[ModelReport, ...] = ()

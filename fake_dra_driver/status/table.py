@@ -119,7 +119,8 @@ class _Table:
             states += [f"{number} {name}" for name in ("unavailable", "missing") if (number := getattr(counts, name))]
             states += [f"{counts.shareable} with shares left"] if counts.shareable else []
             not_ready = summary.nodes - summary.ready_nodes
-            facts.append(("NODES", f"{summary.nodes}: {summary.ready_nodes} ready, {not_ready} not ready"))
+            simulated = f", {summary.simulated_nodes} simulated" if summary.simulated_nodes else ""
+            facts.append(("NODES", f"{summary.nodes}: {summary.ready_nodes} ready, {not_ready} not ready{simulated}"))
             facts.append(("DEVICES", f"{counts.devices}: {', '.join(states)}"))
             if self._several_models:
                 facts.append(("FREE", _by_model(summary.models, LINES_OF_A_LIST)))
@@ -201,8 +202,10 @@ class _Table:
             lines = [f"{head}, {free}"]
         else:
             lines = [head, *layout.sentence(free, first="  ", following="  ")]
-        if name := node.profile.partition(":")[0]:
-            lines += layout.sentence(f"DeviceProfile {name}", first="  ", following="  ", tone=Tone.FAINT)
+        facts = ["simulated"] if node.simulated else []
+        facts += [f"DeviceProfile {name}"] if (name := node.profile.partition(":")[0]) else []
+        if facts:
+            lines += layout.sentence(", ".join(facts), first="  ", following="  ", tone=Tone.FAINT)
         for problem in node.problems:
             lines += layout.sentence(problem, first="  ! ", following="    ", tone=Tone.BAD)
         return lines

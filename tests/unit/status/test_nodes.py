@@ -1,16 +1,19 @@
 """Nodes that are stopped, cordoned, gone, or hidden from the person who asks."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
+from fake_dra_driver.api.fake import SIMULATED_LABEL, NodeAllocationState
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.status.nodes import NODES_HIDDEN
 from fake_dra_driver.status.report import Counts, NodeReport
+from fake_dra_driver.status.table import Detail, table
 from tests.support.half_states import put_entry
 from tests.support.structuredworld import StructuredWorld, result
-from tests.support.world import World
+from tests.support.world import NAMESPACE, World
 from tests.unit.status.conftest import node_of, report_of
 
 Change = Callable[[World | StructuredWorld], object]
@@ -125,3 +128,14 @@ def test_devices_that_the_scheduler_does_not_know_are_not_free() -> None:
     world.node("m", devices=0)
     world.api.delete(v1.ResourceSlice, "m-slice")
     assert node_of(report_of(world.api, version="v1"), "m").ready, "there is nothing to publish"
+
+
+def test_a_node_without_a_plugin_is_marked(world: World | StructuredWorld) -> None:
+    assert not reported(world).simulated
+    world.api.update(NodeAllocationState, "n", NAMESPACE, {"metadata": {"labels": {SIMULATED_LABEL: "true"}}})
+    report = report_of(world.api, version=version_of(world))
+    assert [node.simulated for node in report.nodes] == [False, True]
+    assert report.summary.simulated_nodes == 1
+    text = table(report, datetime(2026, 1, 1, tzinfo=UTC), Detail.SHORT)
+    assert "NODES    2: 2 ready, 0 not ready, 1 simulated" in text
+    assert text.count("\n  simulated\n") == 1

@@ -115,13 +115,13 @@ async def test_field_names_are_stable() -> None:
     assert document.keys() == {"version", "driver", "namespace", "summary", "nodes", "waiting", "faults", "notes"}
     assert document["version"] == "v1"
     assert document["summary"].keys() == {
-        *("nodes", "readyNodes", "counts", "models", "claims", "waiting", "unused"),
+        *("nodes", "readyNodes", "simulatedNodes", "counts", "models", "claims", "waiting", "unused"),
     }
     counts = {"devices", "free", "allocated", "prepared", "unavailable", "missing", "shareable"}
     assert document["summary"]["counts"].keys() == node["counts"].keys() == counts
     assert node.keys() == {
         *("name", "status", "ready", "nodeStatus", "counts", "models", "claims", "devices", "counterSets"),
-        *("profile", "faults", "problems"),
+        *("simulated", "profile", "faults", "problems"),
     }
     assert node["models"][0].keys() == {"type", "model", "counts"}
     assert node["devices"][0].keys() == {
