@@ -122,8 +122,8 @@ class _DeviceClass(Values):
 class _AdmissionPolicy(Values):
     create: bool = True
     """Whether the API server is to refuse what controller and kubelet plugin write beyond their own work, such as about
-    other nodes, by ValidatingAdmissionPolicies, which Kubernetes 1.30 and later have. Most of them, or all, are left out
-    where the two share a ServiceAccount."""
+    other nodes, by ValidatingAdmissionPolicies, which Kubernetes 1.30 and later have. Most of them, or all, are left
+    out where the two share a ServiceAccount."""
 
 
 class _ResourceQuota(Values):

@@ -76,7 +76,8 @@ class Kubectl:
             capture_output=True,
             timeout=PATIENCE_SECONDS,
             check=False,
-            **({"stdin": subprocess.DEVNULL} if data is None else {"input": data}),
+            stdin=subprocess.DEVNULL if data is None else None,
+            input=data,
         )
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
