@@ -1,6 +1,8 @@
 """Nodes without a kubelet plugin, as KWOK's, in the whole driver: devices, claims, and a plugin that comes and goes."""
 
+import copy
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from fake_dra_driver.api.fake import SIMULATED_LABEL, NodeAllocationState
@@ -10,6 +12,8 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.demo.install import NAMESPACE
 from fake_dra_driver.runtime.errors import NotFoundError
+from fake_dra_driver.why.program import ask
+from fake_dra_driver.why.table import table
 from tests.integration.cluster.world import Claim, World
 
 ANNOTATION = "kwok.x-k8s.io/node"
@@ -96,6 +100,26 @@ async def change_node(world: World, metadata: Mapping[str, Any]) -> None:
     await world.client.merge_patch(Node, NamespacedName("", world.node), {"metadata": metadata})
 
 
+async def check_why(world: World, template: Manifest, pod: Manifest) -> None:
+    """``why`` counts the devices of the node as those of others."""
+    more, greedy = copy.deepcopy((template, pod))
+    more["metadata"]["name"] = "more"
+    more["spec"]["spec"]["devices"]["requests"][0]["exactly"]["count"] = 8
+    greedy["metadata"]["name"] = "greedy"
+    greedy["spec"]["resourceClaims"][0]["resourceClaimTemplateName"] = "more"
+    await world.cluster.apply(more, greedy)
+
+    async def is_made() -> bool:
+        return len(await world.claims(9)) == 2
+
+    await world.cluster.wait_until("the second claim is made", is_made)
+    text = table(await ask(world.client, "pod/greedy", TESTS, each_node=True), datetime.now(UTC))
+    assert f"NODE {SIMULATED}\n" in text
+    assert "wants 8 devices: 7 of 8 can be had" in text
+    assert f"{POD.namespace}/{POD.name}-" in text, "who has the eighth"
+    await world.client.delete(Pod, NamespacedName(TESTS, "greedy"), grace_period_seconds=0)
+
+
 async def test_a_node_without_a_plugin_has_devices_and_claims(world: World) -> None:
     await world.cluster.apply(node())
     ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": ""}
@@ -112,6 +136,7 @@ async def test_a_node_without_a_plugin_has_devices_and_claims(world: World) -> N
         assert state.spec.prepared_devices.keys() == {claim.uid}
         if world.api is not None:
             await world.until_claims("the claim says so", is_told, 9)
+            await check_why(world, template, pod)
         await world.client.delete(Pod, POD, grace_period_seconds=0)
         await until_state(world, "the claim is gone", SIMULATED, prepared=0, held=0)
     finally:
