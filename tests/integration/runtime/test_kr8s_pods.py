@@ -1,5 +1,5 @@
-"""What kr8s does with a running pod: logs on the embedded cluster; exec and port-forward, which are websockets, on a
-server that speaks their protocols, since the embedded cluster does not and a real API server needs a kubelet for it.
+"""What kr8s does with a running pod: logs and exec on the embedded cluster; what a token that has expired leads to, and
+port-forward in the form of kr8s, on a server that speaks their protocols.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ async def shared_api(kubeconfig: Path) -> AsyncIterator[Api]:
         await client.close()
 
 
-async def test_logs_are_read_and_followed(tmp_path: Path) -> None:
+async def test_logs_are_read_and_commands_run(tmp_path: Path) -> None:
     go = tmp_path / "go"
     script = f"echo one; until [ -e {go} ]; do sleep 0.05; done; echo two; exec sleep 1000"
     container = {"name": "main", "image": "busybox:1.37", "command": ["sh", "-c", script]}
@@ -56,6 +56,9 @@ async def test_logs_are_read_and_followed(tmp_path: Path) -> None:
             await asyncio.to_thread(go.touch)
             assert await anext(lines) == "two"
         assert [line async for line in pod.logs(tail_lines=1)] == ["two"]
+        done = await pod.exec(["sh", "-c", "echo out; echo err >&2; exit 3"], check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
+        assert (await pod.exec(["true"])).returncode == 0
         await pod.delete(force=True)
         await pod.wait("delete")
 
