@@ -122,7 +122,7 @@ class _DeviceClass(Values):
 class _AdmissionPolicy(Values):
     create: bool = True
     """Whether the API server is to refuse what controller and kubelet plugin write beyond their own work, such as about
-    other nodes, by ValidatingAdmissionPolicies, which Kubernetes 1.30 and later have. Most of them, or all, are left
+    other nodes, by ValidatingAdmissionPolicies, which Kubernetes 1.30 and later have. Most of them or all are left
     out where the two share a ServiceAccount."""
 
 
@@ -292,8 +292,8 @@ class _KubeletPlugin(_ApiClient):
     """Containers of the pods."""
 
 
-class _OfNodesThatRun(Values):
-    """Of a component's values, what is different where some nodes are simulated."""
+class _KubeletPluginOfSome(_KubeletPlugin):
+    """One that does not run on the nodes that are simulated."""
 
     affinity: JsonObject = Field(default_factory=dict)
     """Affinity of the pods. Where it is empty, nodes with the label `type: kwok` are left out, as KWOK's nodes usually
@@ -537,12 +537,13 @@ def values_model(options: ValuesOptions) -> type[BaseModel]:
         words["tools"] += f"; see {options.monitoring_page}"
     image = _with(_Image, "repository", default=options.image)
     device_class = _with(_DeviceClass, "extended_resource_name", words=words)
+    plugin = _KubeletPluginOfSome if options.simulates_nodes else _KubeletPlugin
     members: dict[str, Any] = {
         "image": _member(_Root, "image", image),
         "device_class": _member(_Root, "device_class", device_class),
         "network_policy": _member(_Root, "network_policy", _NetworkPolicy, words),
-        "controller": _member(_Root, "controller", _component(_Controller, options.controller, options)),
-        "kubelet_plugin": _member(_Root, "kubelet_plugin", _component(_KubeletPlugin, options.kubelet_plugin, options)),
+        "controller": _member(_Root, "controller", _component(_Controller, options.controller)),
+        "kubelet_plugin": _member(_Root, "kubelet_plugin", _component(plugin, options.kubelet_plugin)),
     }
     if options.driver_name:
         words["class_name"] = options.class_name
@@ -552,7 +553,7 @@ def values_model(options: ValuesOptions) -> type[BaseModel]:
         members["simulated_nodes"] = _member(_Parts, "simulated_nodes")
     if options.webhook:
         webhook = _WebhookWithAccount if options.webhook_has_account else _Webhook
-        members["webhook"] = _member(_Parts, "webhook", _component(webhook, options.webhook, options))
+        members["webhook"] = _member(_Parts, "webhook", _component(webhook, options.webhook))
     has_monitor = {"dashboard": options.has_dashboard, "prometheus_rule": options.has_alerts, "service_monitor": True}
     monitors = {name: _member(_Monitors, name) for name, is_there in has_monitor.items() if is_there}
     monitoring = create_model("Monitoring", __base__=Values, **monitors)
@@ -564,11 +565,10 @@ def values_model(options: ValuesOptions) -> type[BaseModel]:
     return create_model("Values", __base__=_Root, **members)
 
 
-def _component(base: type[_Component], settings: type[Settings], options: ValuesOptions) -> type[BaseModel]:
+def _component(base: type[_Component], settings: type[Settings]) -> type[BaseModel]:
     """The values of a component, its settings among them."""
     values = create_model(f"{base.__name__}Settings", __base__=Values, **setting_fields(settings))
-    bases: Any = (_OfNodesThatRun, base) if options.simulates_nodes else base
-    return create_model(f"{base.__name__}Values", __base__=bases, settings=_member(base, "settings", values))
+    return create_model(f"{base.__name__}Values", __base__=base, settings=_member(base, "settings", values))
 
 
 def _member(

@@ -130,7 +130,7 @@ def test_notes_say_what_was_left_out() -> None:
     assert "Left out" not in notes("v1.37.2", *served)
     assert "Left out: the ValidatingAdmissionPolicies, which" in notes("v1.37.2", served[0])
     account = {"serviceAccountName": "me"}
-    assert "Left out: most ValidatingAdmissionPolicies, since controller and kubelet plugin\nshare a" in notes(
+    assert "Left out: the ValidatingAdmissionPolicies, since controller and kubelet plugin\nshare a" in notes(
         "v1.37.2", *served, controller=account, kubeletPlugin=account
     )
     assert "Left out: the DeviceClass" in notes("v1.37.2", *served, deviceClass={"create": False})
