@@ -6,6 +6,7 @@ claim's own status says, tell a controller that was started again what that is. 
 words of a plugin, and looked at again when the node has changed.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, Protocol, TypeVar
@@ -190,7 +191,7 @@ class SimulatedClaims(Generic[UsedT]):
             return None
         pauses = self._unprepare(name, known, used, is_news=is_news)
         if node is not None and node.mock is not None and used:
-            pauses += self._prepare(node.mock, known, used, is_news=is_news)
+            pauses += await self._prepare(node.mock, known, used, is_news=is_news)
         return NodeLook(node, known.prepared, min(pauses, default=None))
 
     async def _look_at(self, name: str, known: _Node) -> SimulatedNode | None:
@@ -229,14 +230,14 @@ class SimulatedClaims(Generic[UsedT]):
         known.refused["unprepare"] &= known.prepared.keys() - used.keys()
         return pauses
 
-    def _prepare(self, mock: MockNode, known: _Node, used: Mapping[str, UsedT], *, is_news: bool) -> list[float]:
+    async def _prepare(self, mock: MockNode, known: _Node, used: Mapping[str, UsedT], *, is_news: bool) -> list[float]:
         """The same. Also has the claims say what they have."""
         claims = self._claims.on_node(mock, known.effects, known.prepared)
         told = known.prepared.keys() & used.keys() if is_news else set()
         refused = set() if is_news else known.refused["prepare"]
         pauses = []
         for uid in sorted(used.keys() - known.prepared.keys() - refused):
-            answer = self._prepare_claim(mock.node, known, claims, used[uid])
+            answer = await self._prepare_claim(mock.node, known, claims, used[uid])
             if answer.is_success:
                 told.add(uid)
             elif answer.again_seconds is not None:
@@ -256,9 +257,10 @@ class SimulatedClaims(Generic[UsedT]):
         there = {device.device.uuid for device in present_node(mock, known.effects).devices}
         known.lost.look(there, known.prepared, is_told=is_told)
 
-    def _prepare_claim(self, name: str, known: _Node, claims: NodeClaims[UsedT], used: UsedT) -> Answer:
+    async def _prepare_claim(self, name: str, known: _Node, claims: NodeClaims[UsedT], used: UsedT) -> Answer:
         try:
-            claim = _prepared(used.identity, claims.devices(used))
+            # Templates of a profile may take a while, on what a tenant says; the lease has to be renewed meanwhile.
+            claim = _prepared(used.identity, await asyncio.to_thread(claims.devices, used))
             if (rival := find_holder(known.prepared, claim)) is not None:
                 raise PrepareError(
                     f"device {min(disputed_devices(claim, rival))} is still prepared for claim {rival.namespace}/"
