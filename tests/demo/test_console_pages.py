@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
         pytest.param("mock-your-hardware", marks=pytest.mark.kubectl),
         pytest.param("test-failure-handling", marks=pytest.mark.kubectl),
         pytest.param("presets", marks=pytest.mark.kubectl),
+        pytest.param("test-your-scheduler", marks=pytest.mark.kubectl),
     ],
 )
 def test_the_commands_print_what_the_page_says(page: str, tmp_path: Path) -> None:
