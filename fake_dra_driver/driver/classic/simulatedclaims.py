@@ -105,6 +105,10 @@ class ClassicClaims(ClaimsOfMode[LedgerClaim]):
     def withdraw(self, prepared: FakePreparedClaim) -> None:
         return  # claims of classic DRA say nothing about their devices
 
+    @override
+    def withdraw_unused(self, state: NodeAllocationState) -> None:
+        return
+
 
 class _OnNode(NodeClaims[LedgerClaim]):
     """By the same code as on a node with a plugin."""

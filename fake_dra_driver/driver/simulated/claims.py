@@ -98,6 +98,10 @@ class ClaimsOfMode(Protocol[UsedT]):
         """The claim is not prepared any more: what it says of its devices is to go. Returns at once."""
         ...
 
+    def withdraw_unused(self, state: NodeAllocationState) -> None:
+        """The same of all claims of a node that no pod may use; an earlier process may not have come to it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class NodeLook:
@@ -211,6 +215,7 @@ class SimulatedClaims(Generic[UsedT]):
         for uid in sorted(used.keys() & state.spec.prepared_devices.keys()):
             if devices := self._claims.restored(used[uid], state):
                 known.prepared[uid] = _prepared(used[uid].identity, devices)
+        self._claims.withdraw_unused(state)
         known.is_restored = True
 
     def _unprepare(self, name: str, known: _Node, used: Mapping[str, UsedT], *, is_news: bool) -> list[float]:
@@ -245,7 +250,7 @@ class SimulatedClaims(Generic[UsedT]):
         known.refused["prepare"] &= used.keys() - known.prepared.keys()
         for uid in sorted(told):
             claims.report(used[uid], known.prepared[uid])
-        if is_news:
+        if is_news or known.lost is None:
             self._tell_lost(mock, known)
         return pauses
 

@@ -110,6 +110,12 @@ class StructuredClaims(ClaimsOfMode[AllocatedClaim]):
     def withdraw(self, prepared: FakePreparedClaim) -> None:
         self._reports.withdraw(NamespacedName(prepared.namespace, prepared.name), UID(prepared.uid))
 
+    @override
+    def withdraw_unused(self, state: NodeAllocationState) -> None:
+        for claim in self._caches.claims_on_node(state.metadata.name):
+            if claim.status.devices and not claim.status.reserved_for:
+                self._reports.withdraw(claim.key, claim.uid)
+
 
 class _OnNode(NodeClaims[AllocatedClaim]):
     """By the same code as on a node with a plugin."""

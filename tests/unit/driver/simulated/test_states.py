@@ -209,6 +209,19 @@ async def test_a_claim_is_unprepared_when_its_pod_has_ended(world: SimulatedWorl
         assert world.read_claim("c").status.devices == ()
 
 
+async def test_another_process_takes_back_what_a_claim_says(world: SimulatedWorld) -> None:
+    world.node("n")
+    world.claim("c", "n", 1)
+    async with running(world) as brain:
+        world.release("c")
+        await brain.settle()
+        assert len(world.read_claim("c").status.devices) == 1
+    async with running(world) as brain:
+        for _ in range(20):
+            await brain.settle()
+        assert world.read_claim("c").status.devices == ()
+
+
 @pytest.mark.parametrize("how", ["deallocated", "deleted"])
 async def test_a_claim_that_goes_is_unprepared(world: SimulatedWorld, how: str) -> None:
     world.node("n")
@@ -320,8 +333,9 @@ async def test_a_fault_keeps_a_claim_from_being_unprepared(world: SimulatedWorld
 
 async def test_a_device_that_vanishes_is_not_ready(world: SimulatedWorld) -> None:
     world.node("n", 2)
-    world.claim("c", "n", 1)
     async with running(world) as brain:
+        world.claim("c", "n", 1)
+        await brain.settle()
         world.node("n", 2, effects=FaultEffects(vanished=frozenset({"fake-1"})))
         await brain.settle()
         assert len(world.state().spec.allocatable_device) == 1
