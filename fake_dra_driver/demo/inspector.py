@@ -12,10 +12,10 @@ from fake_dra_driver.api.kube.core import Event
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.controllers.daemonpods import fit
+from fake_dra_driver.cluster.errors import listed
 from fake_dra_driver.cluster.kinds import Namespace, Node, Pod
 from fake_dra_driver.cluster.workloadkinds import DaemonSet, Deployment
 from fake_dra_driver.demo.expectations import DemoError
-from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.errors import NotFoundError
@@ -68,20 +68,23 @@ class Inspector:
         """The NodeAllocationState of a node. Raises NotFoundError."""
         return await self._client.get(NodeAllocationState, NamespacedName(self._namespace, node))
 
-    async def driver_is_ready(self, nodes: Sequence[str]) -> str:
-        """Whether the driver is Ready: the controller, and on each node a plugin with a NodeAllocationState."""
+    async def driver_is_ready(self, nodes: Sequence[str], simulated: Sequence[str] = ()) -> str:
+        """Whether the driver is Ready: the controller, and on each node a plugin with a NodeAllocationState.
+
+        Simulated nodes have that alone, from the controller.
+        """
         pods = (await self._client.list(Pod, self._namespace)).items
         plugins = {pod.spec.node_name for pod in pods if "kubeletplugin" in pod.key.name}
         if missing := set(nodes) - plugins:
-            return f"no kubelet plugin on {', '.join(sorted(missing, key=natural_order))}"
+            return f"no kubelet plugin on {listed(missing)}"
         controllers = (await self._client.list(Deployment, self._namespace)).items
         if any(each.status.ready_replicas < each.spec.replicas for each in controllers) or not controllers:
             return await self._why_not_ready(pods) or "the controller is not Ready"
         if reason := await self._why_not_ready(pods):
             return reason
         states = {state.metadata.name: state.status for state in (await self._client.list(NodeAllocationState)).items}
-        late = [node for node in nodes if states.get(node) != "Ready"]
-        return f"NodeAllocationState of {', '.join(late)} is not Ready" if late else ""
+        late = [node for node in (*nodes, *simulated) if states.get(node) != "Ready"]
+        return f"NodeAllocationState of {listed(late)} is not Ready" if late else ""
 
     async def plugin_nodes(self) -> Sequence[str]:
         """The nodes on which the driver's kubelet plugin has to be, as its DaemonSet says."""

@@ -173,13 +173,20 @@ def _whole_path(path: str) -> Path:
 
 async def _install(cluster: Cluster, values: Mapping[str, Any], progress: Screen) -> None:
     """Installs the driver, and waits until it is Ready."""
-    count = len(cluster.nodes)
+    count = sum(len(cluster.nodes_of_pool(pool)) for pool in ("", *cluster.pools))
     with progress.waiting(f"the driver is Ready on {_count(count, 'node')}"):
         await install_driver(cluster, values)
         # Each node starts a plugin of its own, as fast as the machine's processors allow.
         inspector = _inspector(cluster, _READY_SECONDS + _READY_SECONDS_PER_NODE * count)
-        nodes = await inspector.plugin_nodes()
-        await inspector.wait("the driver is Ready", lambda: inspector.driver_is_ready(nodes))
+        nodes, simulated = await inspector.plugin_nodes(), _simulated(cluster, values)
+        await inspector.wait("the driver is Ready", lambda: inspector.driver_is_ready(nodes, simulated))
+
+
+def _simulated(cluster: Cluster, values: Mapping[str, Any]) -> Sequence[str]:
+    """The nodes without a kubelet, whose devices the controller offers, unless the values select other nodes."""
+    if values.get("simulatedNodes"):
+        return ()
+    return [name for pool in cluster.pools.values() if pool.simulated for name in cluster.nodes_of_pool(pool.name)]
 
 
 def _inspector(cluster: Cluster, deadline_seconds: float = _READY_SECONDS) -> Inspector:
