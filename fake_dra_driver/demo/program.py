@@ -176,7 +176,7 @@ async def _install(cluster: Cluster, values: Mapping[str, Any], progress: Screen
     count = sum(len(cluster.nodes_of_pool(pool)) for pool in ("", *cluster.pools))
     with progress.waiting(f"the driver is Ready on {_count(count, 'node')}"):
         await install_driver(cluster, values)
-        # Each node starts a plugin of its own, as fast as the machine's processors allow.
+        # Each node starts a plugin, as fast as the machine's processors allow.
         inspector = _inspector(cluster, _READY_SECONDS + _READY_SECONDS_PER_NODE * count)
         nodes, simulated = await inspector.plugin_nodes(), _simulated(cluster, values)
         await inspector.wait("the driver is Ready", lambda: inspector.driver_is_ready(nodes, simulated))
