@@ -32,7 +32,7 @@ KINDS = {
         "LocalSubjectAccessReview SelfSubjectAccessReview SelfSubjectRulesReview SubjectAccessReview"
     ),
     "k8s.io.api.autoscaling.v1": "Scale",
-    "k8s.io.api.batch.v1": "Job",
+    "k8s.io.api.batch.v1": "CronJob Job",
     "k8s.io.api.coordination.v1": "Lease",
     "k8s.io.api.core.v1": (
         "Binding ConfigMap Endpoints Event Namespace Node PersistentVolume PersistentVolumeClaim Pod Secret Service "
