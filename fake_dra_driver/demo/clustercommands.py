@@ -102,6 +102,9 @@ async def run_cluster_down(settings: ClusterDownSettings) -> int:
                 await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError:
         raise ClusterError(f"The cluster has not ended within {_END_SECONDS:g} s; {folder} is still there") from None
+    if settings.kubeconfig:
+        # The cluster takes its context out of a file of the user's own, too, but perhaps after its folder is gone.
+        await asyncio.to_thread(_without_dead, settings.kubeconfig)
     sys.stdout.write("The cluster is gone, with all its files.\n")
     return 0
 

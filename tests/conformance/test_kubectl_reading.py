@@ -14,7 +14,7 @@ from tests.conformance.target import Kubectl
 
 pytestmark = pytest.mark.apiserver
 
-_AGE = re.compile(r"\b\d+[smhd]\b")
+_AGE = re.compile(r"(?<![\w-])\d+[smhd]\b")
 _GROUP = "fake.resource.3-shake.com"
 
 

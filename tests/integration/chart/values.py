@@ -4,6 +4,7 @@ A text without a pattern is drawn by what its name says it is: a namespace, a ta
 it is the name of an object, which nearly every text of a chart is.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -24,6 +25,7 @@ _LABEL_KEYS: Final = ("team", "example.com/cost-center", "kubernetes.io/arch", "
 _OURS: Final = ("app.kubernetes.io/name", "app.kubernetes.io/component", "helm.sh/chart")
 """Keys that the chart sets as well: a mapping must not have one twice."""
 _ANNOTATIONS: Final = ("true", "012", "a: b", "{{ .Values.x }}", 'it\'s "so"', "line\nbreak\n", " é\t#", "", "- x", "|")
+_SELECTORS: Final = ("", "type=kwok", "a=b,c!=d,!e", "example.com/pool in (a, b)", "true==1e3", "f notin ()")
 _PATHS: Final = ("/var/lib/kubelet/plugins", "/012", "/a b/c", "/data #1", "/é/'x'", '/"quoted"', "/{{x}}", "/a\\b")
 _REFUSED: Final = "namespace"
 """A value that the chart always refuses, in its own words, which a test of its own asks for."""
@@ -126,6 +128,10 @@ def _of_schema(name: str, schema: JsonSchema, path: str) -> st.SearchStrategy[An
     kinds = [types] if isinstance(types, str) else types
     if kinds == ["array"]:
         return _array(name, schema, path)
+    if sorted(kinds) == ["number", "string"]:
+        # The pattern of its text knows no bounds.
+        number = _number("number", schema)
+        return st.one_of(number, number.map(str))
     return st.one_of([_scalar_or_map(kind, name, schema, path) for kind in kinds])
 
 
@@ -160,6 +166,8 @@ def _text(name: str, schema: JsonSchema) -> st.SearchStrategy[str]:
     if pattern == "^/":
         # No two of them are one folder, which no pod can mount twice.
         drawn = st.sampled_from(_PATHS).map(lambda folder: f"{folder}/{name}")
+    elif lowered.endswith("selector"):
+        drawn = st.sampled_from(_SELECTORS)
     elif pattern:
         drawn = st.from_regex(pattern.replace("$", r"\Z"), alphabet=st.characters(codec="ascii"))
         drawn = drawn.filter(lambda text: len(text) < 60)
@@ -187,7 +195,9 @@ def _array(name: str, schema: JsonSchema, path: str) -> st.SearchStrategy[list[A
     strategies = [_examples(name, path)] if len(known) < len(branches) else []
     if known:
         one = st.one_of([_of_schema(name, each, path) for each in known])
-        strategies.append(st.lists(one, min_size=schema.get("minItems", 0), max_size=3, unique=True))
+        # An empty text is the name of nothing. Values of which each is a mapping are told apart by their JSON.
+        one = one.filter(lambda value: value != "")
+        strategies.append(st.lists(one, min_size=schema.get("minItems", 0), max_size=3, unique_by=json.dumps))
     return st.one_of(strategies)
 
 

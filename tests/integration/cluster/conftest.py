@@ -1,6 +1,7 @@
 """A cluster with the driver in it for each kind of DRA, for all tests of this package."""
 
 from collections.abc import AsyncIterator
+from inspect import iscoroutinefunction
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from tests.integration.cluster.world import LATEST, World, running_world
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this package run on the event loop of the shared clusters, which would stand still under another."""
+    """All coroutines among this package's tests run on the event loop of the shared clusters, which would stand still
+    under another."""
     for item in items:
         # The hook gets the items of the whole run.
-        if item.path.is_relative_to(Path(__file__).parent):
+        is_coroutine = isinstance(item, pytest.Function) and iscoroutinefunction(item.function)
+        if is_coroutine and item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.asyncio(loop_scope="package"), append=False)
 
 

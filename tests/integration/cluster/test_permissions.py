@@ -49,12 +49,21 @@ ONLY_IN_TROUBLE: Mapping[str, set[Permission]] = {
     CLASSIC: {
         *IN_TROUBLE,
         ("controller", "", "nodes", "get"),  # whether a node is gone
+        ("controller", "nas.fake.resource.3-shake.com", "nodeallocationstates", "create"),  # a node is simulated
         ("controller", "resource.k8s.io", "podschedulingcontexts/status", "patch"),  # a node is full
         ("controller", "resource.k8s.io", "resourceclaims", "get"),  # a record is out of place
         ("kubeletplugin", "resource.k8s.io", "resourceclaims", "get"),  # a claim that was never unprepared
     },
     STRUCTURED: {
         *IN_TROUBLE,
+        # Nodes are simulated.
+        ("controller", "", "nodes", "get"),
+        ("controller", "nas.fake.resource.3-shake.com", "nodeallocationstates", "create"),
+        ("controller", "resource.k8s.io", "resourceclaims", "get"),
+        ("controller", "resource.k8s.io", "resourceslices", "get"),
+        ("controller", "resource.k8s.io", "resourceslices", "create"),
+        ("controller", "resource.k8s.io", "resourceslices", "update"),
+        ("controller", "resource.k8s.io", "resourceslices", "delete"),
         # Devices have binding conditions.
         ("controller", "resource.k8s.io", "resourceclaims/driver", "arbitrary-node:patch"),
         ("controller", "resource.k8s.io", "resourceclaims/status", "patch"),
