@@ -10,12 +10,14 @@ from fake_dra_driver.cluster import Cluster
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.testing import BackgroundCluster
 from fake_dra_driver.demo.install import DRIVER_IMAGES
+from tests.e2e.waiting import wait_until
 from tests.support.presetdemo import DEVICES_LABEL, PRESETS, Preset, PresetDemo, printed_variables
 
 __all__ = ["Site", "running_site"]
 
 _CHART: Final = Path(__file__).resolve().parents[3] / "deployments/helm/fake-dra-driver"
 _NODE: Final = "node-a"
+_PATIENCE_SECONDS: Final = 60
 
 
 class Site:
@@ -106,7 +108,7 @@ class Site:
 
     def printed(self, namespace: str, pod: str, container: str) -> Mapping[str, str]:
         """The environment that a container has printed."""
-        return printed_variables(self._cluster.logs(pod, namespace, container=container))
+        return printed_variables(self._log(namespace, pod, container))
 
     def claims(self, namespace: str) -> Sequence[v1.ResourceClaim]:
         """All claims."""
@@ -118,8 +120,16 @@ class Site:
 
     def nvidia_smi(self, namespace: str, pod: str, container: str) -> Sequence[str]:
         """What a container has printed of ``nvidia-smi -L``, which it runs first."""
-        lines = self._cluster.logs(pod, namespace, container=container).splitlines()
+        lines = self._log(namespace, pod, container).splitlines()
         return [line for line in lines if line.startswith(("GPU ", "  MIG "))]
+
+    def _log(self, namespace: str, pod: str, container: str) -> str:
+        """What a container has printed: a pod that is ready has not always begun to."""
+        return wait_until(
+            f"{container} of {pod} has printed something",
+            lambda: self._cluster.logs(pod, namespace, container=container),
+            _PATIENCE_SECONDS,
+        )
 
 
 async def _published(cluster: Cluster, driver: str) -> Sequence[v1.Device]:
