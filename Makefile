@@ -66,7 +66,7 @@ generate: $(INSTALLED) ## Write all generated files: CRDs, chart, docs, gRPC stu
 	hack/generate-pb.sh
 
 .PHONY: check
-check: $(INSTALLED) ## Check format, types, layers, generated files and scripts
+check: $(INSTALLED) ## Check format, types, layers, docs, generated files, scripts
 	HELM=$(HELM) hack/check.sh
 
 .PHONY: test

@@ -29,6 +29,7 @@ step "lint" ruff check .
 step "types" mypy
 step "architecture" lint-imports
 step "generated files" python -m fake_dra_driver generate --check
+step "API reference" python hack/api-reference.py build/api
 step "gRPC stubs" hack/generate-pb.sh --check
 if command -v shellcheck >/dev/null; then
   mapfile -t files < <(scripts)

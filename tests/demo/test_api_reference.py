@@ -1,4 +1,4 @@
-"""What makes the API reference finds what is wrong with it. That nothing is, ``make docs`` says."""
+"""What makes the API reference finds what is wrong with it. That nothing is, ``make check`` says."""
 
 import sys
 from importlib.util import module_from_spec, spec_from_file_location

@@ -36,7 +36,9 @@ __all__ = [
 ]
 
 READY: Final = "Ready"
+"""The status of a node whose plugin, or whoever stands in for it, prepares claims."""
 NOT_READY: Final = "NotReady"
+"""The status of a node whose plugin has been stopped: the controller allocates nothing there."""
 MAX_STATUS: Final = 60
 """Characters of a status that a message repeats: the API server takes any text."""
 
