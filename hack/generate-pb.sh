@@ -14,7 +14,7 @@ if [ -z "${python}" ]; then
 fi
 scripts=$("${python}" -c 'import sysconfig; print(sysconfig.get_path("scripts"))')
 package=fake_dra_driver/pb
-descriptors=fake_dra_driver/cluster/apiserver/http/protobuf/kubernetes.binpb
+descriptors=fake_dra_driver/kubeproto/kubernetes.binpb
 
 generate() { # generate FOLDER: writes the stubs and the descriptors below FOLDER
   # The virtual folder makes protoc write imports that work inside the package.

@@ -6,9 +6,9 @@ from typing import Any
 import yaml
 
 from fake_dra_driver.cluster.apiserver.http.protobuf.envelope import decode_protobuf, encode_protobuf
-from fake_dra_driver.cluster.apiserver.http.protobuf.messages import message_type
 from fake_dra_driver.cluster.apiserver.types.decode import decode_builtin
 from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
+from fake_dra_driver.kubeproto.messages import message_type
 from tests.conformance.api import Api, Json
 
 __all__ = ["PROTOBUF", "Message", "decoded", "events", "made_each_way", "manifests"]

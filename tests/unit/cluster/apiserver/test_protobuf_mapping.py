@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError
 from fake_dra_driver.cluster.apiserver.http.protobuf.envelope import decode_protobuf, encode_protobuf, message_name
-from fake_dra_driver.cluster.apiserver.http.protobuf.messages import Field, message_type
 from fake_dra_driver.cluster.apiserver.http.protobuf.special import SPECIAL
 from fake_dra_driver.cluster.apiserver.store.store import encode
 from fake_dra_driver.cluster.apiserver.types.objecttype import Shape, Type, TypeRegistry
 from fake_dra_driver.cluster.releases import RELEASES
+from fake_dra_driver.kubeproto.messages import Field, message_type
 from tests.crash.bounds import examples
 
 _DEPTH = 12

@@ -4,13 +4,13 @@ import base64
 
 from fake_dra_driver.cluster.apiserver.errors import unrecognized, unsupported_media_type
 from fake_dra_driver.cluster.apiserver.http.protobuf.mapping import read_message, write_message
-from fake_dra_driver.cluster.apiserver.http.protobuf.messages import is_known, load_messages, message_type
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.decode import cannot_handle
+from fake_dra_driver.kubeproto.messages import is_known, load_messages, message_type
+from fake_dra_driver.kubeproto.wire import MAGIC
 
 __all__ = ["decode_protobuf", "encode_event", "encode_protobuf", "load_messages", "message_name"]
 
-_MAGIC = b"k8s\x00"
 _OTHERS = ("application/json", "application/yaml")
 _META = "k8s.io.apimachinery.pkg.apis.meta.v1"
 _RAW = "k8s.io.apimachinery.pkg.runtime.RawExtension"
@@ -52,7 +52,7 @@ def encode_protobuf(obj: Object) -> bytes | None:
     if name is None:
         return None
     raw = base64.b64encode(write_message(name, obj)).decode()
-    return _MAGIC + write_message(_UNKNOWN, {"apiVersion": api_version, "kind": kind, "raw": raw})
+    return MAGIC + write_message(_UNKNOWN, {"apiVersion": api_version, "kind": kind, "raw": raw})
 
 
 def encode_event(kind: str, obj: Object) -> bytes:
@@ -78,11 +78,11 @@ def _read_envelope(raw: bytes) -> Object:
     """The kind, and the message of it. Raises ValueError."""
     if not raw:
         raise ValueError("empty data")
-    if not raw.startswith(_MAGIC):
+    if not raw.startswith(MAGIC):
         raise ValueError(
-            f"provided data does not appear to be a protobuf message, expected prefix [{' '.join(map(str, _MAGIC))}]"
+            f"provided data does not appear to be a protobuf message, expected prefix [{' '.join(map(str, MAGIC))}]"
         )
-    if raw == _MAGIC:
+    if raw == MAGIC:
         raise ValueError("empty body")
-    unknown: Object = read_message(_UNKNOWN, raw[len(_MAGIC) :])
+    unknown: Object = read_message(_UNKNOWN, raw[len(MAGIC) :])
     return unknown

@@ -9,16 +9,19 @@ import base64
 import math
 from typing import Any
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
 from fake_dra_driver.cluster.apiserver.heavywork import spend
-from fake_dra_driver.cluster.apiserver.http.protobuf.messages import Field, message_type
 from fake_dra_driver.cluster.apiserver.http.protobuf.special import SPECIAL
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.decode import whole_numbers
 from fake_dra_driver.cluster.apiserver.types.jsonbody import MAX_DEPTH, MAX_VALUES, too_many_values
+from fake_dra_driver.kubeproto.messages import Field, message_type
+from fake_dra_driver.kubeproto.writing import MessageWriter
 
 __all__ = ["read_message", "write_message"]
+
+_WRITER = MessageWriter({name: special.write for name, special in SPECIAL.items()})
 
 
 def read_message(name: str, raw: bytes) -> Any:
@@ -36,32 +39,7 @@ def read_message(name: str, raw: bytes) -> Any:
 
 def write_message(name: str, value: Any) -> bytes:
     """The message of the type of that name. What has no field there is left out."""
-    special = SPECIAL.get(name)
-    fields = value if special is None else special.write(value)
-    type_ = message_type(name)
-    message = type_.make()
-    for embedded in type_.embedded:
-        _set(message, embedded, fields)
-    for json_name, each in fields.items():
-        field = type_.by_json_name.get(json_name)
-        if field is not None and each is not None:
-            _set(message, field, each)
-    return message.SerializeToString(deterministic=True)
-
-
-def _set(message: Message, field: Field, value: Any) -> None:
-    if field.is_map:
-        getattr(message, field.name).update({key: _written(field, each) for key, each in value.items()})
-    elif field.is_list:
-        getattr(message, field.name).extend([_written(field, each) for each in value])
-    else:
-        setattr(message, field.name, _written(field, value))
-
-
-def _written(field: Field, value: Any) -> Any:
-    if field.message:
-        return write_message(field.message, value)
-    return base64.b64decode(value) if field.is_bytes else value
+    return _WRITER.write(name, value)
 
 
 class _Reader:

@@ -12,6 +12,7 @@ from typing import Any
 from fake_dra_driver.cluster.apiserver.store.store import Object, encode
 from fake_dra_driver.cluster.apiserver.types.jsonbody import read_json
 from fake_dra_driver.cluster.apiserver.types.timestamp import since_1970
+from fake_dra_driver.kubeproto.writing import write_quantity
 
 __all__ = ["SPECIAL", "Special"]
 
@@ -29,7 +30,7 @@ class Special:
 
     read: Callable[[Object], Any]
     """The value that JSON has for these fields. Raises ValueError when there is none."""
-    write: Callable[[Any], Object]
+    write: Callable[[Any], Mapping[str, Any]]
     """The fields of that value."""
 
 
@@ -107,7 +108,7 @@ SPECIAL: Mapping[str, Special] = {
     f"{_META}FieldsV1": _any("Raw"),
     "k8s.io.apimachinery.pkg.runtime.RawExtension": _any("raw"),
     "k8s.io.apimachinery.pkg.api.resource.Quantity": Special(
-        read=lambda fields: fields.get("string") or "0", write=lambda value: {"string": str(value)}
+        read=lambda fields: fields.get("string") or "0", write=write_quantity
     ),
     "k8s.io.apimachinery.pkg.util.intstr.IntOrString": Special(_read_int_or_string, _write_int_or_string),
     f"{_EXTENSIONS}JSON": _any("raw"),
