@@ -1,5 +1,7 @@
 """Messages put together from parts that are ready (protobuf.dev/programming-guides/encoding): fields in any order."""
 
+from functools import cache
+
 from fake_dra_driver.kubeproto.messages import message_type
 
 __all__ = ["MAGIC", "field_number", "length_delimited", "number_field"]
@@ -10,6 +12,7 @@ _NUMBER, _LENGTH_DELIMITED = 0, 2
 """Wire types."""
 
 
+@cache
 def field_number(message: str, json_name: str) -> int:
     """The number of a field, by the full name of the message and the name of the field in JSON."""
     return next(number for number, field in message_type(message).fields.items() if field.json_name == json_name)

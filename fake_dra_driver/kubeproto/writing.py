@@ -8,7 +8,11 @@ from google.protobuf.message import Message
 
 from fake_dra_driver.kubeproto.messages import Field, message_type
 
-__all__ = ["MessageWriter", "write_quantity"]
+__all__ = ["MessageWriter", "UnknownFieldError", "write_quantity"]
+
+
+class UnknownFieldError(ValueError):
+    """An object has a field that its message does not have."""
 
 
 def write_quantity(value: Any) -> Mapping[str, Any]:
@@ -21,13 +25,15 @@ class MessageWriter:
 
     Args:
         special: by full name of a message that JSON does not write as an object: its fields, of the value in JSON.
+        is_strict: whether what has no field in a message is an error; otherwise it is left out.
     """
 
-    def __init__(self, special: Mapping[str, Callable[[Any], Mapping[str, Any]]]) -> None:
+    def __init__(self, special: Mapping[str, Callable[[Any], Mapping[str, Any]]], *, is_strict: bool = False) -> None:
         self._special = special
+        self._is_strict = is_strict
 
     def write(self, name: str, value: Any) -> bytes:
-        """The message of the type of that full name. What has no field there is left out."""
+        """The message of the type of that full name. Raises UnknownFieldError, if strict."""
         special = self._special.get(name)
         fields = value if special is None else special(value)
         type_ = message_type(name)
@@ -36,7 +42,10 @@ class MessageWriter:
             self._set(message, embedded, fields)
         for json_name, each in fields.items():
             field = type_.by_json_name.get(json_name)
-            if field is not None and each is not None:
+            if field is None:
+                if self._is_strict:
+                    raise UnknownFieldError(json_name)
+            elif each is not None:
                 self._set(message, field, each)
         return message.SerializeToString(deterministic=True)
 

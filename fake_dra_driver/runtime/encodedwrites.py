@@ -1,8 +1,7 @@
-"""Writes of objects of which the JSON is ready, for programs that write thousands of large ones.
+"""Writes of objects of which the protobuf is ready, for programs that write thousands of large ones.
 
 Neither the object nor the answer goes through a model: the server is asked to answer with the metadata alone
-(PartialObjectMetadata of meta.k8s.io), and not to look for fields that it does not know (fieldValidation of the API),
-which it would read the JSON twice for.
+(PartialObjectMetadata of meta.k8s.io). Custom resources cannot be written so: an API server takes them as JSON alone.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +19,7 @@ from fake_dra_driver.runtime.rest import Call, RestClient
 __all__ = ["EncodedObject", "EncodedWrites"]
 
 _ACCEPT: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-_PARAMS: Final = {"fieldValidation": "Ignore"}
+_PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class EncodedObject:
     kind: type[KubeObject]
     key: NamespacedName
     body: bytes
-    """Its JSON, apiVersion and kind included."""
+    """In protobuf (k8s.io/apimachinery/pkg/runtime/serializer/protobuf), apiVersion and kind included."""
     selectable: Mapping[str, Any] = field(default_factory=dict)
     """Those of its fields, as in JSON, that field selectors ask for, such as ``{"spec": {"nodeName": "node-0"}}``: by
     them, informers know that the object is one of theirs before the watch has told."""
@@ -68,7 +67,7 @@ class EncodedWrites:
         """Replaces an object, and returns its metadata.
 
         Raises:
-            ConflictError: the JSON has a resourceVersion, and the object was written since.
+            ConflictError: the body has a resourceVersion, and the object was written since.
             NotFoundError: it is not there.
             RuntimeLayerError: as ``RestClient.call``.
         """
@@ -77,7 +76,7 @@ class EncodedWrites:
 
     async def _write(self, encoded: EncodedObject, verb: str, method: str, path: str) -> ObjectMeta:
         kind, key = encoded.kind.resource, encoded.key
-        call = Call(verb, method, kind, key, path, _PARAMS, encoded.body, accept=_ACCEPT)
+        call = Call(verb, method, kind, key, path, body=encoded.body, content_type=_PROTOBUF, accept=_ACCEPT)
         raw = await self._rest.call(call, self._timeout_seconds)
         try:
             check_type(raw, *METADATA_ALONE)

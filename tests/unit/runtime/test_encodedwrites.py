@@ -1,4 +1,4 @@
-"""Objects of which the JSON is ready are sent as they are, and informers learn of them from the metadata alone."""
+"""Objects of which the protobuf is ready are sent as they are, and informers learn of them from the metadata alone."""
 
 import json
 from typing import Any
@@ -8,6 +8,7 @@ import pytest
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.apiserver import ApiServer
+from fake_dra_driver.cluster.apiserver.http.protobuf import encode_protobuf, load_messages
 from fake_dra_driver.runtime import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.encodedwrites import EncodedObject
@@ -18,11 +19,15 @@ from tests.support.scripted import ScriptedTransport, Tokens
 
 KEY = NamespacedName("", "node-0")
 
+load_messages()
+
 
 def encoded(metadata: dict[str, Any] | None = None, unschedulable: bool = False) -> EncodedObject:
     spec = {"unschedulable": unschedulable}
     body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": KEY.name, **(metadata or {})}, "spec": spec}
-    return EncodedObject(Node, KEY, json.dumps(body).encode(), {"spec": spec})
+    raw = encode_protobuf(body)
+    assert raw is not None
+    return EncodedObject(Node, KEY, raw, {"spec": spec})
 
 
 async def test_what_was_written_is_in_the_informers_of_metadata_at_once_and_in_no_other() -> None:

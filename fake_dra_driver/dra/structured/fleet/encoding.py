@@ -1,4 +1,4 @@
-"""The slices of a pool as they are sent: their JSON, with gaps for what is known last, and a digest of each.
+"""The slices of a pool as they are sent, in protobuf, but for what is known last, and a digest of each.
 
 Pools of a thousand nodes are written and checked here one after the other, and have most of it in common.
 """
@@ -13,9 +13,11 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.fieldlimits import domain_problems
 from fake_dra_driver.dra.structured.featuregates import gated_fields
-from fake_dra_driver.dra.structured.fleet.devicetext import DeviceText, to_json
+from fake_dra_driver.dra.structured.fleet.devicemessage import DeviceMessage
+from fake_dra_driver.dra.structured.fleet.slicemessage import SliceMessages
 from fake_dra_driver.dra.structured.pool import Pool, PoolError, WantedSlice, slices_of
 from fake_dra_driver.dra.structured.poollimits import counter_sets_problems, problems_beside_parts, problems_in_pool
+from fake_dra_driver.kubeproto.writing import UnknownFieldError
 
 __all__ = ["EncodedSlice", "PoolEncoder"]
 
@@ -36,10 +38,10 @@ class EncodedSlice:
     """Of all that the slice says but for the generation, in letters that an annotation can have."""
     gated_fields: frozenset[str]
     """As ``featuregates.gated_fields`` has them."""
-    before: bytes
-    """Its spec up to the generation of the pool."""
-    after: bytes
-    """And from there on."""
+    pool: bytes
+    """The message of its pool, without the generation."""
+    rest: bytes
+    """The message of its spec, without the pool."""
 
     @property
     def name(self) -> str:
@@ -51,10 +53,6 @@ class EncodedSlice:
         """Whether a device has one."""
         return "devices[].taints" in self.gated_fields
 
-    def spec(self, generation: int) -> bytes:
-        """The JSON of its spec in a generation of the pool."""
-        return b"%b%d%b" % (self.before, generation, self.after)
-
 
 @dataclass(slots=True)
 class _Sets:
@@ -62,8 +60,8 @@ class _Sets:
 
     sets: tuple[v1.CounterSet, ...]
     """Of the latest, with which it takes no time to compare those of the next."""
-    texts: Mapping[str, bytes]
-    """By name, their JSON."""
+    messages: Mapping[str, bytes]
+    """By name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +69,11 @@ class _Variant:
     """A device that has been seen in a pool with these counter sets."""
 
     sets: _Sets
-    text: DeviceText
+    message: DeviceMessage
 
 
 _Written = tuple[bytes, frozenset[str]]
-"""The JSON of a device, and which of its fields are gated."""
+"""The message of a device, and which of its fields are gated."""
 
 
 class PoolEncoder:
@@ -87,7 +85,7 @@ class PoolEncoder:
     """
 
     def __init__(self, api: ResourceApi, driver: str) -> None:
-        self._api = api
+        self._messages = SliceMessages(api)
         self._driver = driver
         self._driver_problems = tuple(domain_problems("driver", driver))
         self._sets: list[_Sets] = []
@@ -113,9 +111,13 @@ class PoolEncoder:
             if known.sets == pool.shared_counters:
                 known.sets = pool.shared_counters
                 return known
-        texts = {one.name: to_json(one.to_wire()) for one in pool.shared_counters}
-        found = _Sets(pool.shared_counters, texts)
         wrong = list(counter_sets_problems(pool.shared_counters))
+        messages: Mapping[str, bytes] = {}
+        try:
+            messages = {one.name: self._messages.counter_set(one) for one in pool.shared_counters}
+        except UnknownFieldError as error:
+            wrong.append(f"counter sets: {_unknown(error)}")
+        found = _Sets(pool.shared_counters, messages)
         problems += wrong
         if not wrong:
             self._sets.insert(0, found)
@@ -125,38 +127,41 @@ class PoolEncoder:
     def _device(self, device: v1.Device, pool: Pool, sets: _Sets, problems: list[str]) -> _Written:
         variants = self._devices.get(device.name, [])
         for place, variant in enumerate(variants):
-            if variant.sets is sets and (written := variant.text.of(device)) is not None:
+            if variant.sets is sets and (written := variant.message.of(device)) is not None:
                 if place:
                     variants.insert(0, variants.pop(place))
-                return written, variant.text.gated_fields
+                return written, variant.message.gated_fields
         wrong = list(problems_in_pool(device, pool, {one.name: one.counters for one in sets.sets}))
         problems += wrong
         if wrong:
             return b"", frozenset()
-        text = DeviceText(self._api, device, variants[0].text.gaps_for(device) if variants else ())
+        gaps = variants[0].message.gaps_for(device) if variants else ()
+        try:
+            message = DeviceMessage(self._messages.device, device, gaps)
+        except UnknownFieldError as error:
+            problems.append(f"device {device.name}: {_unknown(error)}")
+            return b"", frozenset()
         if not variants:
             if len(self._devices) >= _MAX_NAMES:
                 self._devices.clear()
             self._devices[device.name] = variants
-        variants.insert(0, _Variant(sets, text))
+        variants.insert(0, _Variant(sets, message))
         del variants[_MAX_VARIANTS:]
-        return text.own, text.gated_fields
+        return message.own, message.gated_fields
 
     def _slice(self, one: WantedSlice, sets: _Sets, devices: Sequence[_Written]) -> EncodedSlice:
-        spec, parts = one.spec, ("devices", "shared_counters")
-        beside = v1.ResourceSliceSpec(
-            **{name: getattr(spec, name) for name in spec.model_fields_set if name not in parts}
-        )
-        wire = self._api.slices(spec=beside).to_wire()["spec"]
-        pool = wire.pop("pool")
-        del pool["generation"]
-        before = to_json(wire)[:-1] + b',"pool":' + to_json(pool)[:-1] + b',"generation":'
-        after, gated = b"}", gated_fields(beside).union(*(fields for _, fields in devices))
+        spec = one.spec
+        names = spec.model_fields_set - {"devices", "shared_counters"}
+        beside = v1.ResourceSliceSpec(**{name: getattr(spec, name) for name in names})
+        gated = gated_fields(beside).union(*(fields for _, fields in devices))
+        parts = [message for message, _ in devices]
         if spec.shared_counters:
-            after += b',"sharedCounters":[' + b",".join(sets.texts[each.name] for each in spec.shared_counters) + b"]"
+            parts = [*(sets.messages[each.name] for each in spec.shared_counters), *parts]
             gated |= {"sharedCounters"}
-        if devices:
-            after += b',"devices":[' + b",".join(text for text, _ in devices) + b"]"
-        after += b"}"
-        digest = hashlib.sha256(before + after).digest()[:_DIGEST_BYTES]
-        return EncodedSlice(one, urlsafe_b64encode(digest).decode().rstrip("="), gated, before, after)
+        pool, rest = self._messages.spec(beside, b"".join(parts))
+        digest = hashlib.sha256(pool + rest).digest()[:_DIGEST_BYTES]
+        return EncodedSlice(one, urlsafe_b64encode(digest).decode().rstrip("="), gated, pool, rest)
+
+
+def _unknown(error: UnknownFieldError) -> str:
+    return f"no Kubernetes known to this driver has a field {error} there"

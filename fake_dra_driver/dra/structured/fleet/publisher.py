@@ -24,6 +24,7 @@ from fake_dra_driver.dra.structured.fleet.keptfields import KeptFields
 from fake_dra_driver.dra.structured.fleet.mark import Mark
 from fake_dra_driver.dra.structured.fleet.outage import Outage
 from fake_dra_driver.dra.structured.fleet.plan import FleetPlan, SeenSlice, is_owned_by, plan_node
+from fake_dra_driver.dra.structured.fleet.slicemessage import SliceMessages
 from fake_dra_driver.dra.structured.fleet.source import FleetPool, FleetSource, Unchanged
 from fake_dra_driver.dra.structured.fleet.target import REPAIR_PAUSE_SECONDS, Target
 from fake_dra_driver.dra.structured.fleet.writer import FleetClient, FleetWriter, FleetWritten
@@ -132,6 +133,7 @@ class FleetPublisher(Reconciler):
             await self._withdraw(node)
             return Result()
         beside = await self._counts_beside(offered.pool)
+        await SliceMessages.load()
         slices = self._encoder.encode(node, offered.pool, is_counted_beside=beside)
         target = self._aim(node, offered, slices)
         seen = await self._seen(node, target.digests)

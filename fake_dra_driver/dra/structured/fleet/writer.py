@@ -1,4 +1,4 @@
-"""Makes the writes of a node's plan: from ready JSON where it can, through the models where the answer has to be read.
+"""Makes the writes of a node's plan: ready messages where that will do, models where the answer has to be read.
 
 The devices' taints are the reason to read a slice before it is updated: the API server says since when each is there,
 and what is sent without that begins its time again, after which pods are evicted.
@@ -14,11 +14,11 @@ from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta, OwnerRefer
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.structured.featuregates import DroppedFields, dropped_fields
-from fake_dra_driver.dra.structured.fleet.devicetext import to_json
 from fake_dra_driver.dra.structured.fleet.encoding import EncodedSlice
 from fake_dra_driver.dra.structured.fleet.keptfields import KeptFields
 from fake_dra_driver.dra.structured.fleet.mark import Mark
 from fake_dra_driver.dra.structured.fleet.plan import FleetPlan
+from fake_dra_driver.dra.structured.fleet.slicemessage import SliceMessages
 from fake_dra_driver.dra.structured.slices import published_annotation
 from fake_dra_driver.dra.structured.slicespec import at_generation, in_words_of
 from fake_dra_driver.dra.structured.slicewriter import SliceClient
@@ -38,11 +38,11 @@ class EncodedClient(Protocol):
     """What is needed of ``runtime.encodedwrites.EncodedWrites``."""
 
     async def create(self, encoded: EncodedObject) -> ObjectMeta:
-        """Creates an object from its JSON."""
+        """Creates an object from its message."""
         ...
 
     async def update(self, encoded: EncodedObject) -> ObjectMeta:
-        """Replaces an object by its JSON."""
+        """Replaces an object by its message."""
         ...
 
 
@@ -51,7 +51,7 @@ class FleetClient(SliceClient, Protocol):
 
     @property
     def encoded(self) -> EncodedClient:
-        """Writes objects of which the JSON is ready."""
+        """Writes objects of which the message is ready."""
         ...
 
 
@@ -94,8 +94,7 @@ class FleetWriter:
         self._tell_dropped = tell_dropped
         self._tell_kept = tell_kept
         self._annotation = published_annotation(driver)
-        resource = api.slices.resource
-        self._type = to_json({"apiVersion": resource.api_version, "kind": resource.kind})[:-1]
+        self._messages = SliceMessages(api)
 
     async def write(self, plan: FleetPlan, owner: OwnerReference, written: FleetWritten) -> None:
         """Makes the writes in their order, up to the first that fails, and notes in ``written`` what has been done.
@@ -174,12 +173,10 @@ class FleetWriter:
             # Which fields are whose is of no use where one writer has them all, and a fifth of the work of an update.
             # Once it is told to forget them, the API server keeps none (k8s.io/apimachinery/pkg/util/managedfields).
             wire["managedFields"] = [{}]
-        parts = (
-            *(self._type, b',"metadata":', to_json(wire)),
-            *(b',"spec":', wanted.spec(mark.pool_generation), b"}"),
-        )
+        message = self._messages.at_generation(wanted.pool, wanted.rest, mark.pool_generation)
+        body = self._messages.slice(wire, message)
         selectable = {"spec": {"driver": spec.driver, "nodeName": spec.node_name}}
-        return EncodedObject(self._api.slices, NamespacedName("", wanted.name), b"".join(parts), selectable)
+        return EncodedObject(self._api.slices, NamespacedName("", wanted.name), body, selectable)
 
     async def _send_whole(self, wanted: EncodedSlice, metadata: ObjectMeta, mark: Mark, *, is_new: bool) -> ObjectMeta:
         """Sends a slice, and reads the whole answer."""

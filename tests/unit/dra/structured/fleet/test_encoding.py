@@ -1,24 +1,29 @@
 """What is sent of a pool is what the models would send, and nothing is sent that would be refused."""
 
-import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
+from fake_dra_driver.cluster.apiserver.http.protobuf import decode_protobuf
 from fake_dra_driver.dra.structured import Pool, PoolError
 from fake_dra_driver.dra.structured.fleet.encoding import PoolEncoder
+from fake_dra_driver.dra.structured.fleet.slicemessage import SliceMessages
 from fake_dra_driver.dra.structured.pool import slices_of
 from fake_dra_driver.dra.structured.slicespec import at_generation
 from tests.support.slice_world import taint
 
 DRIVER = "gpu.example.com"
 MODEL = v1.DeviceAttribute(string="H100")
+OTHER = v1.DeviceAttribute(string="another text")
 MEMORY = v1.DeviceCapacity(value="80Gi")
 USED = v1.DeviceCounterConsumption(counter_set="gpu-0", counters={"memory": v1.Counter(value="1Gi")})
 SETS = tuple(v1.CounterSet(name=f"gpu-{n}", counters={"memory": v1.Counter(value="80Gi")}) for n in range(9))
+
+COLOURED = v1.CounterSet(name="gpu-0", counters={"memory": v1.Counter(value="1Gi", colour="red")})
 
 
 def device(number: int, uuid: str, **fields: Any) -> v1.Device:
@@ -34,6 +39,13 @@ def pool(node: str, *devices: v1.Device, **fields: Any) -> Pool:
     return Pool(node, devices, node_name=node, **fields)
 
 
+def without_empty(value: Any) -> Any:
+    """The object without empty objects, which are nothing in protobuf."""
+    if isinstance(value, dict):
+        return {name: without_empty(each) for name, each in value.items() if each != {}}
+    return [without_empty(each) for each in value] if isinstance(value, list) else value
+
+
 POOLS = [
     pool("node-0", *(device(n, f"node-0-{n}") for n in range(200))),
     pool("node-1", *(device(n, f"node-1-{n}") for n in range(200))),
@@ -43,22 +55,33 @@ POOLS = [
     pool("node-5", device(0, "c", attributes={"uuid": v1.DeviceAttribute(string="c")}), device(1, "d")),
     pool("node-6", device(0, "\ue0000\ue001"), device(1, "e", attributes={})),
     pool("node-7", device(0, "f", attributes={"uuid": v1.DeviceAttribute(version="1.2.3"), "model": MODEL})),
-    pool("node-8", device(0, "f", other="field"), device(1, "")),
+    pool("node-8", device(0, "f"), device(1, "")),
+    pool("node-9", device(0, "g" * 64), device(1, "h", attributes={f"text_{n}": MODEL for n in range(20)})),
+    pool("node-10", device(0, "i", attributes={}), device(1, "j", attributes={f"text_{n}": OTHER for n in range(20)})),
+    pool("node-11", device(0, "k"), device(1, "l", attributes={f"text_{n}": MODEL for n in range(20)})),
+    pool(
+        "node-12",
+        device(
+            0, "m", taints=(taint().model_copy(update={"time_added": datetime(2026, 11, 30, 1, 2, 3, tzinfo=UTC)}),)
+        ),
+    ),
     pool("node-0"),
 ]
 
 
 @pytest.mark.parametrize("version", RESOURCE_APIS)
-def test_the_json_is_that_of_the_models_whatever_was_written_before(version: str) -> None:
+def test_what_is_sent_is_what_the_models_say_whatever_was_written_before(version: str) -> None:
     api = RESOURCE_APIS[version]
-    encoder = PoolEncoder(api, DRIVER)
+    encoder, messages = PoolEncoder(api, DRIVER), SliceMessages(api)
+    metadata = {"name": "a", "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "u"}]}
     equal = [replace(one, devices=tuple(device.model_copy(deep=True) for device in one.devices)) for one in POOLS]
     for each in [*POOLS, *reversed(POOLS), *equal, *equal]:
         encoded = encoder.encode(each.name, each)
         assert [one.wanted for one in encoded] == list(slices_of(DRIVER, each))
         for one in encoded:
-            expected = api.slices(spec=at_generation(one.wanted.spec, 7)).to_wire()["spec"]
-            assert json.loads(one.spec(7)) == expected
+            body = messages.slice(metadata, messages.at_generation(one.pool, one.rest, 7))
+            expected = api.slices(spec=at_generation(one.wanted.spec, 7)).to_wire()
+            assert decode_protobuf(body, "") == {**without_empty(expected), "metadata": metadata}
 
 
 def test_a_digest_is_the_same_for_the_same_slice_and_no_other() -> None:
@@ -99,6 +122,11 @@ def test_the_fields_that_some_api_server_drops_are_known() -> None:
         (pool("node-1", device(0, "a"), shared_counters=SETS[:1] * 2), "counter set gpu-0: is there twice"),
         (pool("node-2", device(0, "a")), "node_name: must be node-1, the node that is published here, is node-2"),
         (pool("node-1", device(0, "a", all_nodes=True)), "only where the pool selects nodes by device"),
+        (
+            pool("node-1", device(0, "a", other="field")),
+            "device gpu-0: no Kubernetes known to this driver has",
+        ),
+        (pool("node-1", device(0, "a"), shared_counters=(COLOURED,)), "counter sets: no Kubernetes known to this"),
     ],
 )
 def test_what_would_be_refused_is_not_written_after_others_that_are_like_it(wrong: Pool, problem: str) -> None:

@@ -1,67 +1,61 @@
-"""The JSON of a device that many nodes have: written once, then filled in with what differs.
+"""The message of a device that many nodes have: written once, then filled in with what differs.
 
 From node to node a device differs in a few texts, such as its UUID. All else is equal, and as a rule the very same
 objects, so that finding this out costs a small part of what writing it would.
 """
 
-import json
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.fieldlimits import text_problems
 from fake_dra_driver.dra.structured.featuregates import gated_fields
 
-__all__ = ["DeviceText", "to_json"]
+__all__ = ["DeviceMessage"]
 
 _TEXT: Final = frozenset({"string"})
 """What is set of an attribute that is a text."""
 _SURELY_SHORT: Final = 16
 """Characters of a text that is short enough whatever they are: of 64 bytes, 4 each."""
-_GAP: Final = re.compile(rb'"\xee\x80\x80\d+\xee\x80\x81"')
-"""What stands where a text differs, while a device is written: U+E000, a number, U+E001, which nobody uses."""
-_POOL: Final = v1.ResourcePool(name="pool", generation=0, resource_slice_count=1)
-_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_MAX_GAPS: Final = 60
+"""Texts that differ; of a device with more of them, each node's message is written anew."""
+_FILLINGS: Final = (1, 64)
+"""The first characters of two sets that have none in common, as many as there are gaps at most; each is one byte."""
+_MAX_CUTS: Final = 16
+"""Lengths of texts that are remembered: as a rule there is one, that of a UUID."""
+
+Cut = tuple[Sequence[bytes], Sequence[int]]
+"""A message without the texts in its gaps: what is before, between and behind them, and which gap is where."""
 
 
-def to_json(value: object) -> bytes:
-    """The JSON of something."""
-    return _ENCODER.encode(value).encode(errors="surrogatepass")
-
-
-class DeviceText:
-    """The JSON of one device, with gaps for the attributes whose texts differ.
+class DeviceMessage:
+    """The message of one device, with gaps for the attributes whose texts differ.
 
     Args:
-        api: the version in which it is written.
+        write: writes the message of a device.
         device: as one node has it.
         gaps: the attributes that differ, all of them texts.
     """
 
-    def __init__(self, api: ResourceApi, device: v1.Device, gaps: Collection[str] = ()) -> None:
+    def __init__(self, write: Callable[[v1.Device], bytes], device: v1.Device, gaps: Collection[str] = ()) -> None:
         attributes = device.attributes
+        self._write = write
         self.gaps = [name for name in attributes if name in gaps]
+        if len(self.gaps) > _MAX_GAPS:
+            self.gaps = []
         self._set = device.model_fields_set
         self._names = list(attributes)
-        self._parts = [_written(api, device)]
-        if self.gaps:
-            blank = {name: v1.DeviceAttribute(string=f"\ue000{number}\ue001") for number, name in enumerate(self.gaps)}
-            parts = _GAP.split(_written(api, device.model_copy(update={"attributes": {**attributes, **blank}})))
-            if len(parts) == len(self.gaps) + 1:
-                self._parts = parts
-            else:  # one of its own texts looks like a gap
-                self.gaps = []
+        self._cuts: dict[tuple[int, ...], Cut] = {}
+        """By the bytes that the texts in the gaps have: they also count in the lengths that the message says."""
         self._compare_with(device)
         self.gated_fields = gated_fields(_spec(device))
         """As ``featuregates.gated_fields`` has them."""
-        self.own = self._filled([to_json(attributes[name].string) for name in self.gaps])
-        """The JSON of this very device."""
+        self.own = write(device)
+        """The message of this very device."""
 
     def of(self, device: v1.Device) -> bytes | None:
-        """The JSON of the device as another node has it; None if it differs in anything but the texts in the gaps, or
-        if one of these is longer than an attribute may be.
+        """The message of the device as another node has it; None if it differs in anything but the texts in the gaps,
+        or if one of these is longer than an attribute may be.
         """
         if device.name != self._device.name or device.model_fields_set != self._set:
             return None
@@ -78,7 +72,7 @@ class DeviceText:
                 text = given.string
                 if text is None or given.model_fields_set != _TEXT or _is_too_long(text):
                     return None
-                texts.append(to_json(text))
+                texts.append(text.encode())
             elif given is not known:
                 if given != known:
                     return None
@@ -95,10 +89,40 @@ class DeviceText:
         self._values = [(value, name in self.gaps) for name, value in device.attributes.items()]
 
     def _filled(self, texts: Sequence[bytes]) -> bytes:
-        whole = [self._parts[0]]
-        for text, part in zip(texts, self._parts[1:], strict=True):
-            whole += (text, part)
+        lengths = tuple(map(len, texts))
+        cut = self._cuts.get(lengths)
+        if cut is None:
+            if len(self._cuts) >= _MAX_CUTS:
+                self._cuts.clear()
+            cut = self._cuts[lengths] = self._cut(lengths)
+        parts, order = cut
+        whole = [parts[0]]
+        for gap, part in zip(order, parts[1:], strict=True):
+            whole += (texts[gap], part)
         return b"".join(whole)
+
+    def _cut(self, lengths: Sequence[int]) -> Cut:
+        """Where the texts are is seen from two messages whose texts are as long, and differ in every byte."""
+        one, other = (self._blank(lengths, first) for first in _FILLINGS)
+        parts: list[bytes] = []
+        order: list[int] = []
+        behind = place = 0
+        while place < len(one):
+            if one[place] == other[place]:
+                place += 1
+                continue
+            gap = one[place] - _FILLINGS[0]
+            parts.append(one[behind:place])
+            order.append(gap)
+            place = behind = place + lengths[gap]
+        return [*parts, one[behind:]], order
+
+    def _blank(self, lengths: Sequence[int], first: int) -> bytes:
+        texts = {
+            name: v1.DeviceAttribute(string=chr(first + gap) * length)
+            for gap, (name, length) in enumerate(zip(self.gaps, lengths, strict=True))
+        }
+        return self._write(self._device.model_copy(update={"attributes": {**self._device.attributes, **texts}}))
 
     def gaps_for(self, device: v1.Device) -> Collection[str]:
         """The attributes that are texts in both devices and differ, and those that differed before."""
@@ -111,11 +135,8 @@ class DeviceText:
 
 
 def _spec(device: v1.Device) -> v1.ResourceSliceSpec:
-    return v1.ResourceSliceSpec(driver="driver", pool=_POOL, devices=(device,))
-
-
-def _written(api: ResourceApi, device: v1.Device) -> bytes:
-    return to_json(api.slices(spec=_spec(device)).to_wire()["spec"]["devices"][0])
+    pool = v1.ResourcePool(name="pool", generation=0, resource_slice_count=1)
+    return v1.ResourceSliceSpec(driver="driver", pool=pool, devices=(device,))
 
 
 def _is_text(value: v1.DeviceAttribute) -> bool:
