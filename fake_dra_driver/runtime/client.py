@@ -268,17 +268,23 @@ class Client:
 
     # --- writes ---
 
-    async def create(self, obj: K, *, timeout_seconds: float | None = None) -> K:
+    async def create(self, obj: K, *, is_dry_run: bool = False, timeout_seconds: float | None = None) -> K:
         """Creates an object. With ``generateName`` instead of a name, the server makes the name up.
+
+        Args:
+            obj: the whole object.
+            is_dry_run: whether the server is only to say what would become of it (``dryRun`` of the API).
+            timeout_seconds: deadline.
 
         Raises:
             AlreadyExistsError: there is one of that name.
         """
         resource = obj.resource
         path = resource.path(_namespace(resource, obj.key))
-        call = Call("create", "POST", resource, obj.key, path, body=_json(obj.to_wire()))
+        params = {"dryRun": "All"} if is_dry_run else {}
+        call = Call("create", "POST", resource, obj.key, path, params, _json(obj.to_wire()))
         # Reviews (SelfSubjectAccessReview, say) have no name: they are answered, and not kept.
-        is_kept = bool(obj.metadata.name or obj.metadata.generate_name)
+        is_kept = bool(obj.metadata.name or obj.metadata.generate_name) and not is_dry_run
         return await self._write(type(obj), call, timeout_seconds, is_kept=is_kept)
 
     async def create_subresource(

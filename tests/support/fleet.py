@@ -19,7 +19,7 @@ from fake_dra_driver.runtime.encodedwrites import EncodedObject
 from fake_dra_driver.runtime.reconcile import Request
 from tests.support.slice_world import Observer
 
-__all__ = ["FleetLab", "FleetProcess", "Stopped", "offered"]
+__all__ = ["FleetLab", "FleetProcess", "Source", "Stopped", "offered"]
 
 K = TypeVar("K", bound=KubeObject)
 DEADLINE_SECONDS = 30
@@ -73,6 +73,10 @@ class Calls:
         if self.before_write is not None:
             await self.before_write(name)
 
+    def ask(self) -> None:
+        """Counts a dry run."""
+        self._made.append(("try", ""))
+
     def read(self, name: str) -> None:
         """Counts a read."""
         self._made.append(("get", name))
@@ -115,9 +119,12 @@ class CountedClient(FleetClient):
         return await self._client.get(kind, key)
 
     @override
-    async def create(self, obj: K) -> K:
-        await self._calls.write("create", obj.key.name)
-        return await self._client.create(obj)
+    async def create(self, obj: K, *, is_dry_run: bool = False) -> K:
+        if is_dry_run:
+            self._calls.ask()
+        else:
+            await self._calls.write("create", obj.key.name)
+        return await self._client.create(obj, is_dry_run=is_dry_run)
 
     @override
     async def update(self, obj: K) -> K:
@@ -159,10 +166,10 @@ class FleetLab:
         return (await self.client.list(self.api.slices, field_selector=f"spec.driver={self.driver}")).items
 
     @contextlib.asynccontextmanager
-    async def process(self) -> AsyncIterator["FleetProcess"]:
-        """A process that publishes, with its cache synced."""
+    async def process(self, source: Source | None = None) -> AsyncIterator["FleetProcess"]:
+        """A process that publishes what a source says, with its cache synced."""
         async with asyncio.TaskGroup() as group:
-            process = FleetProcess(self)
+            process = FleetProcess(self, source or Source())
             task = group.create_task(process.cache.run())
             await process.cache.wait_for_sync()
             yield process
@@ -179,9 +186,9 @@ class FleetLab:
 class FleetProcess:
     """One process with a publisher. Its passes are the test's, unless its controller runs."""
 
-    def __init__(self, lab: FleetLab) -> None:
+    def __init__(self, lab: FleetLab, source: Source) -> None:
         self.calls = Calls()
-        self.source = Source()
+        self.source = source
         self.observer = Observer()
         self.time = 0.0
         self.cache = Cache(lab.client)

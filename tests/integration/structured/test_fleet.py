@@ -9,19 +9,20 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.cluster.apiserver import ApiServer as EmbeddedServer
-from fake_dra_driver.dra.structured import PoolError, SlicePublisher, Unchanged
+from fake_dra_driver.dra.structured import DroppedFields, FleetPool, PoolError, SlicePublisher, Unchanged
 from fake_dra_driver.dra.structured.fleet.target import REPAIR_PAUSE_SECONDS
 from fake_dra_driver.dra.structured.slices import published_annotation
 from fake_dra_driver.runtime import Cache, Client, Result, TransportError
 from fake_dra_driver.runtime.reconcile import Request
 from tests.support.apiserver import ApiServer
-from tests.support.fleet import FleetLab, Stopped, offered
+from tests.support.fleet import FleetLab, Source, Stopped, offered
 from tests.support.slice_world import devices, taint
 
 REPAIR_SECONDS = 1.0
@@ -277,10 +278,10 @@ async def test_taints_keep_the_time_at_which_they_were_added(lab: FleetLab) -> N
     async with lab.process() as process:
         await process.publish(node, lab.pool(node, tainted, devices(1)))
         if lab.minor >= COMPLETE_SINCE:
-            assert process.calls.taken() == []
+            assert process.calls.taken() == [("try", "")]
 
 
-async def test_what_the_api_server_does_not_keep_is_said_once_and_tried_again_by_one_node(lab: FleetLab) -> None:
+async def test_what_the_api_server_does_not_keep_is_said_once_and_asked_again_by_one_node(lab: FleetLab) -> None:
     nodes = [await lab.add_node(), await lab.add_node()]
     shared = {"memory": v1.DeviceCapacity(value="2Gi", request_policy=v1.CapacityRequestPolicy(default="1Gi"))}
     pools = {
@@ -303,12 +304,52 @@ async def test_what_the_api_server_does_not_keep_is_said_once_and_tried_again_by
         process.time += 4000
         for node in nodes:
             await process.look(node)
-        assert {name for _, name in process.calls.taken()} == set(await names_of(lab, nodes[0]))
+        assert process.calls.taken() == [("try", "")]
     async with lab.process() as restarted:
         for node, pool in pools.items():
             await restarted.publish(node, pool)
-        assert {name for _, name in restarted.calls.taken()} == set(await names_of(lab, nodes[0]))
+        assert restarted.calls.taken() == [("try", "")]
         assert len(restarted.source.dropped) == 1
+
+
+class Partitions(Source):
+    """Each node has a device and a part of it, as long as it is not known that nobody counts what they use up."""
+
+    def __init__(self, lab: FleetLab) -> None:
+        super().__init__()
+        self._lab = lab
+        self.is_counted = True
+
+    @override
+    async def pool(self, node: str) -> FleetPool:
+        if not self.is_counted:
+            return self._lab.pool(node, cards(1, node))
+        used = v1.DeviceCounterConsumption(counter_set="gpu-0", counters={"memory": v1.Counter(value="4Gi")})
+        sets = (v1.CounterSet(name="gpu-0", counters={"memory": v1.Counter(value="4Gi")}),)
+        return self._lab.pool(node, cards(2, node, consumes_counters=(used,)), shared_counters=sets)
+
+    @override
+    def fields_dropped(self, dropped: DroppedFields) -> None:
+        self.is_counted = False
+
+
+@pytest.mark.parametrize(
+    "lab", [(34, {"DRAPartitionableDevices": False}), 32], indirect=True, ids=["34-without-counters", "32"]
+)
+async def test_a_device_is_at_no_moment_offered_beside_its_part_where_nobody_counts(lab: FleetLab) -> None:
+    nodes = [await lab.add_node() for _ in range(12)]
+    offers: set[int] = set()
+
+    async def note(_name: str) -> None:
+        offers.update(len(one.spec.devices) for one in await lab.slices())
+
+    for verbs in ({"create"}, set()):
+        async with lab.process(Partitions(lab)) as process:
+            process.calls.before_write = note
+            await asyncio.gather(*(process.look(node) for node in nodes))
+            await note("")
+            assert {verb for verb, _ in process.calls.taken()} - {"try"} == verbs
+    assert offers == {1}
 
 
 @pytest.mark.parametrize("lab", [(34, {"DRAPartitionableDevices": True})], indirect=True, ids=["34-with-counters"])

@@ -1,7 +1,7 @@
-"""Which fields of slices the API server drops, as the answers to writes have shown.
+"""Which fields of slices the API server drops, as it has answered when it was asked.
 
-Answers are not read as a rule, since they are as large as the slices. One is when it can tell something new: when a
-gated field is sent for the first time, and each hour, since a gate may be switched on by a restart of the API server.
+It is asked before a gated field is sent for the first time, since without it a slice may offer what is not there, and
+each hour, since a gate may be switched by a restart of the API server.
 """
 
 from dataclasses import dataclass
@@ -28,14 +28,11 @@ class KeptFields:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._known: dict[str, _Known] = {}
-        self._has_asked = False
 
     def must_ask(self, fields: frozenset[str]) -> bool:
-        """Whether the answer to a write of a slice with these gated fields tells something that is not known."""
+        """Whether it is not known, or has not been asked for long, what becomes of these gated fields."""
         now = self._clock()
-        return not self._has_asked or any(
-            field not in self._known or self._known[field].expires <= now for field in fields
-        )
+        return any(field not in self._known or self._known[field].expires <= now for field in fields)
 
     def is_partial(self, fields: frozenset[str]) -> bool:
         """Whether one of these is known to be dropped."""
@@ -43,7 +40,6 @@ class KeptFields:
 
     def take(self, fields: frozenset[str], dropped: DroppedFields | None) -> bool:
         """Takes over what an answer has shown. Returns whether fields that were dropped before are kept now."""
-        self._has_asked = True
         was_partial = self.is_partial(fields)
         lost = () if dropped is None else dropped.fields
         expires = self._clock() + _EXPIRES_SECONDS
@@ -51,9 +47,7 @@ class KeptFields:
         return was_partial and not self.is_partial(fields)
 
     def next_expiry_seconds(self, fields: frozenset[str]) -> float | None:
-        """Seconds until it is to be found out if dropped ones are kept, when all is written: what has expired before
-        was sent again, or had no need to. None where all of these are kept.
-        """
+        """Seconds until it is to be found out if dropped ones are kept. None where all of these are kept."""
         now = self._clock()
         known = (self._known[field] for field in fields if field in self._known)
         return min((one.expires - now for one in known if one.is_dropped and one.expires > now), default=None)

@@ -8,6 +8,7 @@ What it does not see are slices that others make in the driver's name for a node
 the Node nor have the publisher's mark.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Final
 
@@ -94,7 +95,8 @@ class FleetPublisher(Reconciler):
         self._clock = clock
         self._encoder = PoolEncoder(api, driver)
         self._kept = KeptFields(clock)
-        self._writer = FleetWriter(api, driver, client, self._kept, self._tell_dropped, self._look_at_all)
+        self._writer = FleetWriter(api, driver, client, self._kept)
+        self._asking = asyncio.Lock()
         self._outage = Outage(clock)
         self._told: set[str] = set()
         # The dropped fields that the source knows of.
@@ -135,11 +137,14 @@ class FleetPublisher(Reconciler):
         beside = await self._counts_beside(offered.pool)
         await SliceMessages.load()
         slices = self._encoder.encode(node, offered.pool, is_counted_beside=beside)
+        if await self._find_out(slices, _owner(node, offered)):
+            # It may offer something else, now that it has been told.
+            return await self.reconcile(request)
         target = self._aim(node, offered, slices)
         seen = await self._seen(node, target.digests)
         plan = plan_node(slices, seen, target.owner, self._is_accepted)
         target.generation = plan.generation
-        is_repair = target.is_settled and not any(self._is_asking_again(one.slice) for one in plan.updates)
+        is_repair = target.is_settled
         if plan and is_repair and not self._may_repair(target):
             return Result(requeue_after=REPAIR_PAUSE_SECONDS)
         if plan:
@@ -165,10 +170,25 @@ class FleetPublisher(Reconciler):
         return self._is_counted_beside
 
     def _is_accepted(self, one: EncodedSlice) -> bool:
-        return self._kept.is_partial(one.gated_fields) and not self._kept.must_ask(one.gated_fields)
+        return self._kept.is_partial(one.gated_fields)
 
-    def _is_asking_again(self, one: EncodedSlice) -> bool:
-        return self._kept.is_partial(one.gated_fields) and self._kept.must_ask(one.gated_fields)
+    async def _find_out(self, slices: Sequence[EncodedSlice], owner: OwnerReference) -> bool:
+        """Asks, for one node and all others, what becomes of fields of which that is not known.
+
+        Returns whether the source was told something new.
+        """
+        told = len(self._told)
+        async with self._asking:
+            for one in slices:
+                if not self._kept.must_ask(one.gated_fields):
+                    continue
+                with self._outage.noted():
+                    dropped = await self._writer.dropped_of(one, owner)
+                if self._kept.take(one.gated_fields, dropped):
+                    self._look_at_all()
+                if dropped is not None:
+                    self._tell_dropped(dropped)
+        return len(self._told) > told
 
     def _may_repair(self, target: Target) -> bool:
         if target.may_repair(self._clock()):
@@ -237,8 +257,7 @@ class FleetPublisher(Reconciler):
     # --- what is done about it ---
 
     async def _write(self, node: str, offered: FleetPool, plan: FleetPlan, *, is_repair: bool) -> None:
-        owner = OwnerReference(api_version="v1", kind="Node", name=node, uid=offered.node_uid, controller=True)
-        written = FleetWritten()
+        owner, written = _owner(node, offered), FleetWritten()
         try:
             with self._outage.noted():
                 await self._writer.write(plan, owner, written)
@@ -272,7 +291,8 @@ class FleetPublisher(Reconciler):
         log.info("ResourceSlices withdrawn", node=node, deleted=len(published))
 
     def _look_at_all(self) -> None:
-        for node in self._targets:
+        for node, target in self._targets.items():
+            target.is_settled = False
             self.changed(node)
 
     # --- what is told about it ---
@@ -299,6 +319,10 @@ class FleetPublisher(Reconciler):
             self._told.update(dropped.fields)
             log.warning("The API server drops fields of ResourceSlices", dropped=str(dropped))
             self._source.fields_dropped(dropped)
+
+
+def _owner(node: str, offered: FleetPool) -> OwnerReference:
+    return OwnerReference(api_version="v1", kind="Node", name=node, uid=offered.node_uid, controller=True)
 
 
 def _common_name(name: str) -> str:

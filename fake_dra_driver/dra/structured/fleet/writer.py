@@ -1,16 +1,18 @@
-"""Makes the writes of a node's plan: ready messages where that will do, models where the answer has to be read.
+"""Makes the writes of a node's plan: ready messages where that will do, models where an answer has to be read.
 
 The devices' taints are the reason to read a slice before it is updated: the API server says since when each is there,
 and what is sent without that begins its time again, after which pods are evicted.
+
+What the API server would drop is asked before, by dry run: of a slice that was written without counters, a scheduler
+could allocate a device and its parts before it is put right.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from loguru import logger
 
-from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta, OwnerReference
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta, OwnerReference
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.structured.featuregates import DroppedFields, dropped_fields
@@ -28,10 +30,11 @@ from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError, Re
 __all__ = ["EncodedClient", "FleetClient", "FleetWriter", "FleetWritten"]
 
 log = logger.bind(component="slices")
+K = TypeVar("K", bound=KubeObject)
 
 _MAX_ATTEMPTS: Final = 3
-"""Writes until a slice has the mark that fits it: more than one where the first has shown that fields are dropped, or
-has changed nothing against expectation."""
+"""Writes until a slice has the mark that fits it: more than one where the first has changed nothing against
+expectation."""
 
 
 class EncodedClient(Protocol):
@@ -48,6 +51,10 @@ class EncodedClient(Protocol):
 
 class FleetClient(SliceClient, Protocol):
     """What is needed of ``runtime.client.Client``."""
+
+    async def create(self, obj: K, *, is_dry_run: bool = False) -> K:
+        """Creates an object, or says what would become of it."""
+        ...
 
     @property
     def encoded(self) -> EncodedClient:
@@ -73,9 +80,7 @@ class FleetWriter:
         api: in this version.
         driver: whose they are.
         client: through this.
-        kept: what is known of fields that the API server drops; the writer finds it out.
-        tell_dropped: is told of each answer that lacks fields.
-        tell_kept: is told when fields that were dropped are kept from now on.
+        kept: what is known of fields that the API server drops.
     """
 
     def __init__(
@@ -84,15 +89,11 @@ class FleetWriter:
         driver: str,
         client: FleetClient,
         kept: KeptFields,
-        tell_dropped: Callable[[DroppedFields], None],
-        tell_kept: Callable[[], None],
     ) -> None:
         self._api = api
         self._driver = driver
         self._client = client
         self._kept = kept
-        self._tell_dropped = tell_dropped
-        self._tell_kept = tell_kept
         self._annotation = published_annotation(driver)
         self._messages = SliceMessages(api)
 
@@ -129,14 +130,24 @@ class FleetWriter:
             # The watch is about to tell.
             log.debug("ResourceSlice was gone already", slice=metadata.name, error=str(error))
 
+    async def dropped_of(self, wanted: EncodedSlice, owner: OwnerReference) -> DroppedFields | None:
+        """What the API server would drop of a slice; it is asked, and nothing is written. Raises as ``write``."""
+        mark = Mark(1, 1, wanted.digest)
+        metadata = ObjectMeta(
+            generate_name=f"{self._driver}-", annotations={self._annotation: str(mark)}, owner_references=(owner,)
+        )
+        spec = at_generation(wanted.wanted.spec, mark.pool_generation)
+        answer: v1.ResourceSlice = await self._client.create(
+            self._api.slices(metadata=metadata, spec=spec), is_dry_run=True
+        )
+        return dropped_fields(spec, answer.spec)
+
     async def _settle(self, wanted: EncodedSlice, before: ObjectMeta | None, mark: Mark, owner: OwnerReference) -> None:
         """Writes a slice until its mark fits it. The mark that is given foretells the generation after one write."""
+        mark = replace(mark, is_partial=self._kept.is_partial(wanted.gated_fields))
         for attempt in range(_MAX_ATTEMPTS):
-            is_partial = self._kept.is_partial(wanted.gated_fields)
-            mark = replace(mark, is_partial=is_partial)
             before = await self._send(wanted, before, mark, owner)
-            off = before.generation - mark.metadata_generation
-            if not off and is_partial == self._kept.is_partial(wanted.gated_fields):
+            if before.generation == mark.metadata_generation:
                 return
             # The same spec once more changes nothing; unless it has fields that are dropped, which the API server does
             # after it has counted (PrepareForUpdate in pkg/registry/resource/resourceslice), as the next answer shows.
@@ -154,8 +165,8 @@ class FleetWriter:
             }
         )
         try:
-            if self._kept.must_ask(wanted.gated_fields) or (wanted.has_taints and before is not None):
-                return await self._send_whole(wanted, metadata, mark, is_new=before is None)
+            if wanted.has_taints and before is not None:
+                return await self._send_whole(wanted, metadata, mark)
             encoded = self._encoded(wanted, metadata, mark)
             if before is None:
                 return await self._client.encoded.create(encoded)
@@ -178,19 +189,9 @@ class FleetWriter:
         selectable = {"spec": {"driver": spec.driver, "nodeName": spec.node_name}}
         return EncodedObject(self._api.slices, NamespacedName("", wanted.name), body, selectable)
 
-    async def _send_whole(self, wanted: EncodedSlice, metadata: ObjectMeta, mark: Mark, *, is_new: bool) -> ObjectMeta:
-        """Sends a slice, and reads the whole answer."""
-        spec = at_generation(wanted.wanted.spec, mark.pool_generation)
-        if is_new:
-            stored: v1.ResourceSlice = await self._client.create(self._api.slices(metadata=metadata, spec=spec))
-        else:
-            there = await self._client.get(self._api.slices, NamespacedName("", wanted.name))
-            spec = in_words_of(spec, there.spec)
-            # The update fails if the slice is not the one that was seen.
-            stored = await self._client.update(there.model_copy(update={"metadata": metadata, "spec": spec}))
-        dropped = dropped_fields(spec, stored.spec)
-        if self._kept.take(wanted.gated_fields, dropped):
-            self._tell_kept()
-        if dropped is not None:
-            self._tell_dropped(dropped)
-        return stored.metadata
+    async def _send_whole(self, wanted: EncodedSlice, metadata: ObjectMeta, mark: Mark) -> ObjectMeta:
+        """Updates a slice in the words of the one that is there."""
+        there = await self._client.get(self._api.slices, NamespacedName("", wanted.name))
+        spec = in_words_of(at_generation(wanted.wanted.spec, mark.pool_generation), there.spec)
+        # The update fails if the slice is not the one that was seen.
+        return (await self._client.update(there.model_copy(update={"metadata": metadata, "spec": spec}))).metadata

@@ -16,9 +16,9 @@ class Time:
         return self.now
 
 
-def test_an_answer_is_read_when_it_can_tell_something_new() -> None:
+def test_it_is_asked_about_what_is_not_known() -> None:
     kept = KeptFields(Time())
-    assert kept.must_ask(frozenset())
+    assert [kept.must_ask(fields) for fields in (frozenset[str](), COUNTERS)] == [False, True]
     kept.take(COUNTERS, None)
     assert [kept.must_ask(fields) for fields in (frozenset[str](), COUNTERS, BOTH)] == [False, False, True]
     kept.take(BOTH, DROPPED)
