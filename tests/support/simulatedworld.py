@@ -18,6 +18,7 @@ from fake_dra_driver.driver.profile.fakes import fake_node
 from fake_dra_driver.driver.simulated.fleet import Fleet
 from fake_dra_driver.driver.simulated.handover import ServedNodes
 from fake_dra_driver.driver.simulated.simulatednode import SimulatedNode
+from fake_dra_driver.driver.simulated.states import Precedence
 from fake_dra_driver.driver.structured.driver import FakeStructuredDriver
 from fake_dra_driver.driver.structured.simulatedsetup import simulated_parts
 from fake_dra_driver.runtime.cache import Cache
@@ -86,12 +87,39 @@ class MadeFleet(Fleet):
         self._subscribers.clear()
 
 
+class First(Precedence):
+    """What goes before, when a test says so."""
+
+    def __init__(self) -> None:
+        self._is_behind = False
+        self._tell: Callable[[], None] = lambda: None
+
+    @property
+    @override
+    def is_behind(self) -> bool:
+        return self._is_behind
+
+    @override
+    def when_caught_up(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
+
+    def begin(self) -> None:
+        """Nodes have come that have no slices."""
+        self._is_behind = True
+
+    def end(self) -> None:
+        """They have."""
+        self._is_behind = False
+        self._tell()
+
+
 class SimulatedWorld:
     """The store, with words for what users, the scheduler and a kubelet plugin do."""
 
     def __init__(self) -> None:
         self.api = MemoryApi()
         self.fleet = MadeFleet()
+        self.first = First()
         selector = v1.DeviceSelector(cel=v1.CelSelector(expression=f'device.driver == "{DRIVER_NAME}"'))
         self.api.apply(v1.DeviceClass(metadata=ObjectMeta(name=CLASS), spec=v1.DeviceClassSpec(selectors=(selector,))))
 
@@ -193,7 +221,13 @@ class SimulatedBrain(ControllerProcess):
         wiring = ControllerWiring(client, cache, events, metrics, NAMESPACE, 4, lambda: _LATER)
         caches = StructuredCaches.of(cache, API, DRIVER_NAME, with_use=True)
         parts = simulated_parts(
-            wiring, API, DRIVER_NAME, caches, fleet, lambda node, fault: self.failed_calls.append((node, fault))
+            wiring,
+            API,
+            DRIVER_NAME,
+            caches,
+            fleet,
+            lambda node, fault: self.failed_calls.append((node, fault)),
+            self._world.first,
         )
         made = make_structured_controllers(
             FakeStructuredDriver(),

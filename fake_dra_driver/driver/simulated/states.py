@@ -7,7 +7,7 @@ claim's allocation is a request of its own, they are requests by themselves. Not
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from loguru import logger
 from typing_extensions import override
@@ -47,7 +47,7 @@ from fake_dra_driver.runtime import (
     loop_time,
 )
 
-__all__ = ["SimulatedStates"]
+__all__ = ["Precedence", "SimulatedStates"]
 
 CHANGE_DELAY_SECONDS: Final = 0.2
 """How long changes of a node are collected, as a plugin does."""
@@ -63,6 +63,19 @@ Part = PluginPart[Device, FakePreparedDevice]
 _LAYOUT: Final = FakeStateLayout()
 
 log = logger.bind(component="simulatedstates")
+
+
+class Precedence(Protocol):
+    """Something that is more urgent, at times."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it has to do."""
+        ...
+
+    def when_caught_up(self, tell: Callable[[], None]) -> None:
+        """``tell`` is called whenever that has ceased to be so."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +115,8 @@ class SimulatedStates(Reconciler):
         events: tells people.
         writes: whether this writes what is missing itself; else those do who have subscribed.
         workers: how many nodes are worked on at once.
+        first: what goes before making objects: when hundreds of nodes come, the scheduler is to know their devices
+            soon, and people can wait.
     """
 
     def __init__(
@@ -115,6 +130,7 @@ class SimulatedStates(Reconciler):
         *,
         writes: bool,
         workers: int,
+        first: Precedence | None = None,
     ) -> None:
         self._client = client
         self._states = states
@@ -133,6 +149,11 @@ class SimulatedStates(Reconciler):
         self.controller = Controller(
             "simulatednode", self, workers=workers, log_context=lambda request: {"node": request.name}
         )
+        self._first = first
+        self._unmade: set[NamespacedName] = set()
+        """Objects that are to be made as soon as nothing goes before."""
+        if first is not None:
+            first.when_caught_up(self._make_rest)
         fleet.subscribe(self._node_changed)
         states.subscribe(self._state_changed)
 
@@ -198,6 +219,9 @@ class SimulatedStates(Reconciler):
 
     async def _make(self, key: NamespacedName) -> None:
         """Creates the object of a node that has none; not before it is known what the node has."""
+        if self._first is not None and self._first.is_behind:
+            self._unmade.add(key)
+            return
         draft = _LAYOUT.make(ObjectMeta(name=key.name, namespace=key.namespace), READY)
         looked = await self._claims.look(draft, is_news=True)
         if looked is None or looked.node is None or looked.node.mock is None:
@@ -205,6 +229,11 @@ class SimulatedStates(Reconciler):
         owner = _owner(key.name, looked.node.uid)
         await self._client.create(self._part(looked, draft).made(_LAYOUT, key, owner))
         log.debug("Node published", node=key.name, devices=len(looked.node.devices))
+
+    def _make_rest(self) -> None:
+        unmade, self._unmade = self._unmade, set()
+        for key in unmade:
+            self.controller.enqueue(key)
 
     async def _step_back(self, state: NodeAllocationState | None) -> Result:
         """Leaves the object of a node that is not simulated to others, or tells people that it is another's."""

@@ -32,9 +32,10 @@ def make_controllers(
         simulation: of nodes without a plugin; left out: there are none.
     """
     caches = StructuredCaches.of(wiring.cache, api, driver, with_use=simulation is not None)
-    simulated = None
+    publisher = simulated = None
     if simulation is not None:
-        simulated = simulated_parts(wiring, api, driver, caches, simulation.fleet, simulation.call_failed)
+        publisher = _publisher(wiring, api, driver, caches, simulation)
+        simulated = simulated_parts(wiring, api, driver, caches, simulation.fleet, simulation.call_failed, publisher)
     plans = BindingPlans(catalog, caches.claims_on_node, wiring.now)
     binding = BindingReconciler(wiring.client, caches.claims, driver, plans.plan, wiring.events, wiring.now)
     catalog.subscribe(binding.plans_changed, binding.plans_changed)
@@ -52,9 +53,8 @@ def make_controllers(
         plugin_parts=None if simulated is None else simulated.plugin_parts,
     )
     found = (*controllers, binding.controller)
-    if simulation is None or simulated is None:
+    if simulation is None or publisher is None or simulated is None:
         return found
-    publisher = _publisher(wiring, api, driver, caches, simulation)
     return (*found, *simulation.controllers, publisher.controller, *simulated.controllers)
 
 

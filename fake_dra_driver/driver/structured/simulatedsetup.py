@@ -9,7 +9,7 @@ from fake_dra_driver.dra.program import ControllerWiring
 from fake_dra_driver.dra.structured import DeviceStatusWriter, PluginParts, ResourceApi, StructuredCaches
 from fake_dra_driver.driver.simulated.claims import SimulatedClaims
 from fake_dra_driver.driver.simulated.fleet import Fleet
-from fake_dra_driver.driver.simulated.states import SimulatedStates
+from fake_dra_driver.driver.simulated.states import Precedence, SimulatedStates
 from fake_dra_driver.driver.structured.simulatedclaims import StructuredClaims
 from fake_dra_driver.runtime import Controller
 
@@ -32,6 +32,7 @@ def simulated_parts(
     caches: StructuredCaches,
     fleet: Fleet,
     call_failed: Callable[[str, UID], None] = lambda _node, _fault: None,
+    first: Precedence | None = None,
 ) -> SimulatedParts:
     """Makes them.
 
@@ -42,6 +43,7 @@ def simulated_parts(
         caches: with what is reported about devices, and who may use claims.
         fleet: the nodes.
         call_failed: is told of calls for claims that faults make fail.
+        first: publishes the nodes' slices.
     """
     reports = DeviceStatusWriter(
         wiring.client,
@@ -64,6 +66,7 @@ def simulated_parts(
         wiring.events,
         writes=False,
         workers=wiring.workers,
+        first=first,
     )
     claims.subscribe(states.claims_changed)
     return SimulatedParts(states, (states.controller, reports.controller))

@@ -377,6 +377,24 @@ async def test_one_node_that_is_refused_does_not_stop_the_others(lab: FleetLab) 
     assert {one.spec.node_name for one in await lab.slices()} == set(nodes[1:])
 
 
+async def test_it_is_behind_until_it_has_tried_all_nodes_that_are_new(lab: FleetLab) -> None:
+    nodes = [await lab.add_node() for _ in range(2)]
+    async with lab.process() as process:
+        publisher, told = process.publisher, []
+        publisher.when_caught_up(lambda: told.append(publisher.is_behind))
+        process.source.pools = {nodes[0]: lab.pool(nodes[0], cards(1, "a"), cards(1, "b"))}
+        process.source.pools[nodes[1]] = lab.pool(nodes[1], cards(2, nodes[1]))
+        for node in nodes:
+            publisher.changed(node)
+        with pytest.raises(PoolError):
+            await process.look(nodes[0])
+        assert (publisher.is_behind, told) == (True, [])
+        await process.look(nodes[1])
+        assert (publisher.is_behind, told) == (False, [False])
+        publisher.changed(nodes[1])
+        assert not publisher.is_behind, "what is published is no news"
+
+
 async def test_an_api_server_that_is_away_is_found_out_by_one_node_for_all(lab: FleetLab) -> None:
     nodes = [await lab.add_node() for _ in range(3)]
     async with lab.process() as process:

@@ -4,7 +4,8 @@ A driver implements ``FleetSource``, gives it to a ``FleetPublisher``, and calls
 inside, which may change:
 
 - ``source``: what is asked about the nodes.
-- ``encoding``: the slices of a pool as protobuf (``slicemessage``), most of which nodes have in common (``devicemessage``).
+- ``encoding``: the slices of a pool as protobuf (``slicemessage``), of which nodes have most in common
+  (``devicemessage``).
 - ``mark``: what a slice says about itself, so that its metadata is enough; ``plan``: which writes are needed then, and
   ``target``: whether a change matters at all.
 - ``writer``: makes them; ``keptfields``: which fields the API server drops.

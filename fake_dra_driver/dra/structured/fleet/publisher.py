@@ -98,6 +98,9 @@ class FleetPublisher(Reconciler):
         self._writer = FleetWriter(api, driver, client, self._kept)
         self._asking = asyncio.Lock()
         self._outage = Outage(clock)
+        self._new: set[str] = set()
+        # Nodes of which nothing was published yet; also those that cannot be, until that was tried.
+        self._on_caught_up: list[Callable[[], None]] = []
         self._told: set[str] = set()
         # The dropped fields that the source knows of.
         self._targets: dict[str, Target] = {}
@@ -116,7 +119,18 @@ class FleetPublisher(Reconciler):
 
     def changed(self, node: str) -> None:
         """What the source says about a node is to be looked at again. Returns at once."""
+        if node not in self._targets:
+            self._new.add(node)
         self.controller.enqueue(Request("", node))
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there are nodes of which nothing was published yet, so that the scheduler cannot use them."""
+        return bool(self._new)
+
+    def when_caught_up(self, tell: Callable[[], None]) -> None:
+        """``tell`` is called whenever ``is_behind`` has ceased to be so. In the event loop; must not raise."""
+        self._on_caught_up.append(tell)
 
     def is_published(self, node: str) -> bool:
         """Whether the node's slices were as it offered them when it was last looked at."""
@@ -127,7 +141,16 @@ class FleetPublisher(Reconciler):
     async def reconcile(self, request: Request) -> Result:
         if pause := self._outage.left_seconds():
             return Result(requeue_after=pause)
-        node = request.name
+        try:
+            return await self._publish(request.name)
+        finally:
+            if request.name in self._new:
+                self._new.discard(request.name)
+                if not self._new:
+                    for tell in self._on_caught_up:
+                        tell()
+
+    async def _publish(self, node: str) -> Result:
         offered = await self._source.pool(node)
         if isinstance(offered, Unchanged):
             return Result()
@@ -139,7 +162,7 @@ class FleetPublisher(Reconciler):
         slices = self._encoder.encode(node, offered.pool, is_counted_beside=beside)
         if await self._find_out(slices, _owner(node, offered)):
             # It may offer something else, now that it has been told.
-            return await self.reconcile(request)
+            return await self._publish(node)
         target = self._aim(node, offered, slices)
         seen = await self._seen(node, target.digests)
         plan = plan_node(slices, seen, target.owner, self._is_accepted)

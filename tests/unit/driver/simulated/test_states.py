@@ -76,6 +76,21 @@ async def test_a_node_is_published_in_one_request(world: SimulatedWorld) -> None
     }
 
 
+async def test_the_slices_of_new_nodes_go_before_what_is_for_people(world: SimulatedWorld) -> None:
+    world.node("before")
+    async with running(world) as brain:
+        brain.writes()
+        world.first.begin()
+        world.node("n")
+        world.node("before", annotations={"nas.test/profile": "q: why"})
+        await brain.settle()
+        assert brain.writes() == [("json_patch", NAS)], "an object that is there is kept in line"
+        world.first.end()
+        await brain.settle()
+        assert brain.writes() == [("create", NAS)]
+    assert world.state("n").status == "Ready"
+
+
 async def test_a_restart_writes_nothing(world: SimulatedWorld) -> None:
     world.node("n")
     world.claim("c", "n", 0, 2)
