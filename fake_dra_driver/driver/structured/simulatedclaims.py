@@ -22,7 +22,7 @@ from fake_dra_driver.driver.live.source import SteadyNode
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 from fake_dra_driver.driver.profile.mocknode import MockNode
-from fake_dra_driver.driver.simulated.claims import ClaimsOfMode, NodeClaims
+from fake_dra_driver.driver.simulated.claimsofmode import ClaimsOfMode, NodeClaims
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.driver.structured.inventory import devices_by_name
 from fake_dra_driver.driver.structured.pool import FakePool
