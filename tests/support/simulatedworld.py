@@ -187,6 +187,16 @@ class SimulatedWorld:
         """The last pod of the claim has ended."""
         self.api.update(v1.ResourceClaim, name, "default", {"status": {"reservedFor": None}})
 
+    def reserve(self, name: str) -> None:
+        """Another pod is to use the claim."""
+        user = {"resource": "pods", "name": f"next-{name}", "uid": f"next-{name}"}
+        self.api.update(v1.ResourceClaim, name, "default", {"status": {"reservedFor": [user]}})
+
+    def deallocate(self, name: str) -> None:
+        """No pod is to use the claim, and the scheduler takes back what it gave."""
+        gone = {"allocation": None, "reservedFor": None, "devices": None}
+        self.api.update(v1.ResourceClaim, name, "default", {"status": gone})
+
     def prepared(self, node: str = "n") -> Mapping[str, Sequence[str]]:
         """By name of the claim: the UUIDs that the node's object lists as prepared."""
         wires = self.api.objects.get("ResourceClaim", {}).values()

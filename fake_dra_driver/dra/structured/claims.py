@@ -57,6 +57,11 @@ class AllocatedClaim:
         """The claim, as the kubelet names it."""
         return NodeClaim(self.claim.metadata.namespace, self.claim.metadata.name, self.claim.uid)
 
+    @property
+    def holding(self) -> tuple[tuple[RequestResult, ...], tuple[ConfigEntry, ...]]:
+        """What it was allocated, with its configuration: equal as long as it is the same allocation."""
+        return tuple(map(request_result, self.results)), self.config
+
     def check_for_repeats(self) -> None:
         """Raises PrepareError where the allocation names a device, or a share of one, twice."""
         seen: set[tuple[str, str | None]] = set()

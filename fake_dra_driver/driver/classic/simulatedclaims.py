@@ -9,6 +9,7 @@ from typing_extensions import override
 from fake_dra_driver.api.fake import AllocatedDevices, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
+from fake_dra_driver.device.split import children
 from fake_dra_driver.dra import NodeClaim
 from fake_dra_driver.driver.classic.holdings import wanted_by_entry
 from fake_dra_driver.driver.fault.effects import FaultEffects
@@ -34,6 +35,11 @@ class LedgerClaim:
 
     identity: NodeClaim
     entry: AllocatedDevices
+
+    @property
+    def holding(self) -> AllocatedDevices:
+        """What it was allocated."""
+        return self.entry
 
 
 class ClassicClaims(ClaimsOfMode[LedgerClaim]):
@@ -82,7 +88,9 @@ class ClassicClaims(ClaimsOfMode[LedgerClaim]):
 
     @override
     def is_current(self, used: LedgerClaim, prepared: FakePreparedClaim) -> bool:
-        return prepared.keys == set(_LAYOUT.devices_of(used.entry))
+        wanted = [(each.uuid, children(each.uuid, each.split)) for each in wanted_by_entry(used.entry)]
+        expected = [part for uuid, parts in wanted for part in (parts or (uuid,))]
+        return sorted(device.uuid for device in prepared.devices) == sorted(expected)
 
     @override
     def restored(self, used: LedgerClaim, state: NodeAllocationState) -> Sequence[FakePreparedDevice]:

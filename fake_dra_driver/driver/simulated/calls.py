@@ -6,6 +6,7 @@ leads.
 """
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -87,3 +88,9 @@ class SimulatedCalls:
         for known in (self._begun, self._repeated_at):
             for call in _CALLS:
                 known.pop((claim_uid, call), None)
+
+    def forget_others(self, claim_uids: AbstractSet[str]) -> None:
+        """The same of all claims but these."""
+        begun = {uid for known in (self._begun, self._repeated_at) for uid, _ in known}
+        for uid in begun - claim_uids:
+            self.forget(uid)

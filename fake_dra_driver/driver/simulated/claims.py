@@ -3,11 +3,13 @@
 That is when a kubelet has them prepared: a claim is reserved for its pods before they start, and as long as they run.
 What a claim has stays its own until then, whatever becomes of its devices; the node's NodeAllocationState, and what the
 claim's own status says, tell a controller that was started again what that is. What cannot be prepared is said in the
-words of a plugin, and looked at again when the node has changed.
+words of a plugin. A kubelet would ask again and again; here a claim is looked at again when something has changed on
+which the answer depends: the node, what the claim was allocated, or another claim that has a device of it.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final, Generic
 
@@ -54,8 +56,12 @@ class _Node:
 
     prepared: dict[str, FakePreparedClaim] = field(default_factory=dict)
     """By UID."""
-    refused: Mapping[Call, set[str]] = field(default_factory=lambda: {"prepare": set(), "unprepare": set()})
-    """UIDs of claims that cannot be prepared, or unprepared, before the node has changed."""
+    holdings: dict[str, object] = field(default_factory=dict)
+    """By UID: what claims were allocated when they were prepared, or could not be; not of those that were restored."""
+    refused: dict[str, frozenset[str]] = field(default_factory=dict)
+    """By UID: claims that cannot be prepared before the node has changed, or one of these devices has become free."""
+    stuck: set[str] = field(default_factory=set)
+    """UIDs of claims that cannot be unprepared before the node has changed."""
     calls: SimulatedCalls = field(default_factory=SimulatedCalls)
     effects: FaultEffects = NO_FAULTS
     """What is wrong with the node."""
@@ -118,26 +124,31 @@ class SimulatedClaims(Generic[UsedT]):
         used: dict[str, UsedT] = {each.identity.uid: each for each in self._claims.in_use(state)}
         if not known.is_restored:
             self._restore(known, used, state)
-        for uid in [uid for uid, each in used.items() if uid in known.prepared]:
-            if not self._claims.is_current(used[uid], known.prepared[uid]):
-                del known.prepared[uid]
-        is_news = is_news or known.is_news
-        pending = used.keys() - known.prepared.keys() - known.refused["prepare"]
-        node = await self._look_at(name, known) if is_news or pending else None
-        if node is None and (is_news or pending):
+        self._forget_outdated(known, used)
+        is_news, known.is_news = is_news or known.is_news, False
+        try:
+            return await self._look(name, known, used, is_news=is_news)
+        except BaseException:
+            known.is_news = known.is_news or is_news
+            raise
+
+    async def _look(self, name: str, known: _Node, used: Mapping[str, UsedT], *, is_news: bool) -> NodeLook | None:
+        node = None
+        if is_news:
+            if (node := await self._look_at(name, known)) is None:
+                return None
+            known.refused.clear()
+            known.stuck.clear()
+        pauses = self._unprepare(name, known, used)
+        pending = used.keys() - known.prepared.keys() - known.refused.keys()
+        if pending and node is None and (node := await self._look_at(name, known)) is None:
             return None
-        pauses = self._unprepare(name, known, used, is_news=is_news)
         if node is not None and node.mock is not None and used:
-            pauses += await self._prepare(node.mock, known, used, is_news=is_news)
+            pauses += await self._prepare(node.mock, known, used, pending, is_news=is_news)
         return NodeLook(node, known.prepared, min(pauses, default=None))
 
     async def _look_at(self, name: str, known: _Node) -> SimulatedNode | None:
-        was_news, known.is_news = known.is_news, False
-        try:
-            node = await self._fleet.node(name)
-        except BaseException:
-            known.is_news = known.is_news or was_news
-            raise
+        node = await self._fleet.node(name)
         if node is not None:
             known.effects = node.effects
             devices = node.mock.devices if node.mock and (node.effects.prepare or node.effects.unprepare) else ()
@@ -151,36 +162,63 @@ class SimulatedClaims(Generic[UsedT]):
         self._claims.withdraw_unused(state)
         known.is_restored = True
 
-    def _unprepare(self, name: str, known: _Node, used: Mapping[str, UsedT], *, is_news: bool) -> list[float]:
+    def _forget_outdated(self, known: _Node, used: Mapping[str, UsedT]) -> None:
+        """What was found about claims that no pod may use any more, or that were allocated something else since."""
+        for uid, each in used.items():
+            prepared = known.prepared.get(uid)
+            if (held := known.holdings.get(uid)) is not None:
+                is_outdated = held != each.holding
+            else:
+                is_outdated = prepared is not None and not self._claims.is_current(each, prepared)
+            if is_outdated:
+                known.holdings.pop(uid, None)
+                known.refused.pop(uid, None)
+                known.calls.forget(uid)
+                if prepared is not None:
+                    self._end(known, prepared)
+        for uid in known.refused.keys() - used.keys():
+            del known.refused[uid]
+        for uid in known.holdings.keys() - used.keys() - known.prepared.keys():
+            del known.holdings[uid]
+        known.stuck -= used.keys()
+        known.calls.forget_others(used.keys() | known.prepared.keys())
+
+    def _end(self, known: _Node, claim: FakePreparedClaim) -> None:
+        """A claim is not prepared any more: others may have waited for its devices."""
+        del known.prepared[claim.uid]
+        known.holdings.pop(claim.uid, None)
+        self._claims.withdraw(claim)
+        for uid in [uid for uid, devices in known.refused.items() if devices & claim.keys]:
+            del known.refused[uid]
+
+    def _unprepare(self, name: str, known: _Node, used: Mapping[str, UsedT]) -> list[float]:
         """Returns in how many seconds to look again."""
-        ended = known.prepared.keys() - used.keys()
-        stuck = set() if is_news else known.refused["unprepare"]
         pauses = []
-        for uid in sorted(ended - stuck):
+        for uid in sorted(known.prepared.keys() - used.keys() - known.stuck):
             claim = known.prepared[uid]
             answer = self._call(name, known, claim, "unprepare")
             if answer.is_success:
-                del known.prepared[uid]
-                self._claims.withdraw(claim)
+                self._end(known, claim)
                 log.debug("Claim unprepared", node=name, claim_uid=uid)
             elif answer.again_seconds is not None:
                 pauses.append(answer.again_seconds)
-        known.refused["unprepare"] &= known.prepared.keys() - used.keys()
+            else:
+                known.stuck.add(uid)
         return pauses
 
-    async def _prepare(self, mock: MockNode, known: _Node, used: Mapping[str, UsedT], *, is_news: bool) -> list[float]:
+    async def _prepare(
+        self, mock: MockNode, known: _Node, used: Mapping[str, UsedT], pending: AbstractSet[str], *, is_news: bool
+    ) -> list[float]:
         """The same. Also has the claims say what they have."""
         claims = self._claims.on_node(mock, known.effects, known.prepared)
         told = known.prepared.keys() & used.keys() if is_news else set()
-        refused = set() if is_news else known.refused["prepare"]
         pauses = []
-        for uid in sorted(used.keys() - known.prepared.keys() - refused):
+        for uid in sorted(pending):
             answer = await self._prepare_claim(mock.node, known, claims, used[uid])
             if answer.is_success:
                 told.add(uid)
             elif answer.again_seconds is not None:
                 pauses.append(answer.again_seconds)
-        known.refused["prepare"] &= used.keys() - known.prepared.keys()
         for uid in sorted(told):
             claims.report(used[uid], known.prepared[uid])
         if is_news or known.lost is None:
@@ -196,20 +234,26 @@ class SimulatedClaims(Generic[UsedT]):
         known.lost.look(there, known.prepared, is_told=is_told)
 
     async def _prepare_claim(self, name: str, known: _Node, claims: NodeClaims[UsedT], used: UsedT) -> Answer:
+        uid, awaited = used.identity.uid, frozenset[str]()
+        known.holdings[uid] = used.holding
         try:
             # Templates of a profile may take a while, on what a tenant says; the lease has to be renewed meanwhile.
             claim = _prepared(used.identity, await asyncio.to_thread(claims.devices, used))
             if (rival := find_holder(known.prepared, claim)) is not None:
+                awaited = disputed_devices(claim, rival)
                 raise PrepareError(
-                    f"device {min(disputed_devices(claim, rival))} is still prepared for claim {rival.namespace}/"
-                    f"{rival.name} ({rival.uid}); nothing was prepared"
+                    f"device {min(awaited)} is still prepared for claim {rival.namespace}/{rival.name} "
+                    f"({rival.uid}); nothing was prepared"
                 )
         except PrepareError as error:
-            return self._failed(name, known, used.identity, "prepare", Answer(str(error)))
-        answer = self._call(name, known, claim, "prepare")
+            answer = self._failed(name, used.identity, "prepare", Answer(str(error)))
+        else:
+            answer = self._call(name, known, claim, "prepare")
         if answer.is_success:
-            known.prepared[claim.uid] = claim
-            log.debug("Claim prepared", node=name, claim_uid=claim.uid)
+            known.prepared[uid] = claim
+            log.debug("Claim prepared", node=name, claim_uid=uid)
+        elif answer.again_seconds is None:
+            known.refused[uid] = awaited
         return answer
 
     def _call(self, name: str, known: _Node, claim: FakePreparedClaim, call: Call) -> Answer:
@@ -220,12 +264,10 @@ class SimulatedClaims(Generic[UsedT]):
             return answer
         if answer.fault is not None:
             self._call_failed(name, answer.fault)
-        return self._failed(name, known, NodeClaim(claim.namespace, claim.name, UID(claim.uid)), call, answer)
+        return self._failed(name, NodeClaim(claim.namespace, claim.name, UID(claim.uid)), call, answer)
 
-    def _failed(self, name: str, known: _Node, claim: NodeClaim, call: Call, answer: Answer) -> Answer:
+    def _failed(self, name: str, claim: NodeClaim, call: Call, answer: Answer) -> Answer:
         """Tells people why a call has failed."""
-        if answer.again_seconds is None:
-            known.refused[call].add(claim.uid)
         ClaimEvents(self._events, name, lambda: self._claims.kind).call_failed(call, claim, answer.failure)
         return answer
 

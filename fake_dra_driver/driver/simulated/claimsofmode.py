@@ -21,6 +21,11 @@ class ClaimInUse(Protocol):
         """The claim, as a kubelet names it."""
         ...
 
+    @property
+    def holding(self) -> object:
+        """What it was allocated, with its configuration: equal as long as it is the same allocation."""
+        ...
+
 
 UsedT = TypeVar("UsedT", bound=ClaimInUse)
 AnyUsedT = TypeVar("AnyUsedT", bound=ClaimInUse, contravariant=True)
@@ -53,7 +58,10 @@ class ClaimsOfMode(Protocol[UsedT]):
         ...
 
     def is_current(self, used: UsedT, prepared: FakePreparedClaim) -> bool:
-        """Whether a claim is prepared with what it holds now: it may have been deallocated, and allocated again."""
+        """Whether a claim is prepared with what it holds now: it may have been deallocated, and allocated again.
+
+        Asked of what was restored, of which it is not known what it held.
+        """
         ...
 
     def restored(self, used: UsedT, state: NodeAllocationState) -> Sequence[FakePreparedDevice]:

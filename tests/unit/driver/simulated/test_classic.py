@@ -117,3 +117,30 @@ async def test_a_device_that_there_is_not_is_told(world: SimulatedWorld) -> None
         await brain.settle()
         (message,) = brain.events.messages("PrepareFailed")
         assert f"this node has no device {UUIDS[5]}" in message
+
+
+async def test_a_claim_that_could_not_be_prepared_is_once_the_ledger_has_something_else_for_it(
+    world: SimulatedWorld,
+) -> None:
+    world.node("n", 2)
+    async with running(world) as brain:
+        allocate(world, "c", {"uuid": UUIDS[5]})
+        await brain.settle()
+        allocate(world, "c", {"uuid": UUIDS[1]})
+        await brain.settle()
+        assert world.prepared() == {"c": [UUIDS[1]]}
+        allocate(world, "c", {"uuid": UUIDS[1], "split": 2})
+        await brain.settle()
+        assert world.prepared() == {"c": list(children(UUIDS[1], 2))}
+
+
+async def test_a_claim_whose_devices_are_split_another_way_is_prepared_again_by_another_process(
+    world: SimulatedWorld,
+) -> None:
+    world.node("n", 2)
+    async with running(world) as brain:
+        allocate(world, "c", {"uuid": UUIDS[1]})
+        await brain.settle()
+    allocate(world, "c", {"uuid": UUIDS[1], "split": 2})
+    async with running(world):
+        assert world.prepared() == {"c": list(children(UUIDS[1], 2))}

@@ -246,8 +246,7 @@ async def test_a_claim_that_goes_is_unprepared(world: SimulatedWorld, how: str) 
         if how == "deleted":
             world.api.delete(v1.ResourceClaim, "c", "default")
         else:
-            gone = {"allocation": None, "reservedFor": None, "devices": None}
-            world.api.update(v1.ResourceClaim, "c", "default", {"status": gone})
+            world.deallocate("c")
         await brain.settle()
         assert brain.writes() == [("json_patch", NAS)]
         assert world.state().to_wire()["spec"].keys() == {"allocatableDevice"}
@@ -286,6 +285,48 @@ async def test_configuration_that_cannot_be_used_is_told_once(world: SimulatedWo
         assert message.startswith("on node n: ")
         assert "spec.split" in message
         assert world.prepared() == {"d": [UUIDS[2]]}
+
+
+async def test_a_claim_that_could_not_be_prepared_is_when_it_was_allocated_again(world: SimulatedWorld) -> None:
+    world.node("n")
+    world.claim("c", "n", 1, config=[opaque(parameters(split=-1))])
+    async with running(world) as brain:
+        world.deallocate("c")
+        await brain.settle()
+        world.claim("c", "n", 2)
+        await brain.settle()
+        assert world.prepared() == {"c": [UUIDS[2]]}
+
+
+async def test_a_claim_that_could_not_be_prepared_is_with_another_configuration_at_once(world: SimulatedWorld) -> None:
+    world.node("n")
+    world.claim("c", "n", 1, config=[opaque(parameters(split=-1))])
+    async with running(world) as brain:
+        world.claim("c", "n", 1)
+        await brain.settle()
+        assert world.prepared() == {"c": [UUIDS[1]]}
+
+
+async def test_a_claim_that_could_not_be_prepared_is_tried_again_for_another_pod(world: SimulatedWorld) -> None:
+    world.node("n")
+    world.claim("c", "n", 1, config=[opaque(parameters(split=-1))])
+    async with running(world) as brain:
+        world.release("c")
+        await brain.settle()
+        world.reserve("c")
+        await brain.settle()
+        assert len(brain.events.messages("PrepareFailed")) == 2
+
+
+async def test_a_claim_that_was_allocated_again_with_another_configuration_gets_what_it_says(
+    world: SimulatedWorld,
+) -> None:
+    world.node("n")
+    world.claim("c", "n", 1)
+    async with running(world) as brain:
+        world.claim("c", "n", 1, config=[opaque(parameters(split=2))])
+        await brain.settle()
+        assert len(world.prepared()["c"]) == 2
 
 
 # --- Faults
@@ -344,6 +385,51 @@ async def test_a_fault_keeps_a_claim_from_being_unprepared(world: SimulatedWorld
         world.node("n")
         await brain.settle()
         assert world.prepared() == {"d": [UUIDS[1]]}
+
+
+@pytest.mark.parametrize("fields", [{"delay_seconds": 20.0}, {"message": "it is stuck", "times": 1}], ids=str)
+async def test_a_claim_gets_its_devices_when_another_is_unprepared_at_last(
+    world: SimulatedWorld, fields: Mapping[str, Any]
+) -> None:
+    world.node("n", effects=FaultEffects(unprepare={"fake-1": (CallFault("stuck", UID("f"), **fields),)}))
+    world.claim("c", "n", 1)
+    async with running(world) as brain:
+        world.release("c")
+        world.claim("d", "n", 1)
+        await brain.settle()
+        assert world.prepared() == {"c": [UUIDS[1]]}
+        for _ in range(20):
+            await brain.settle()
+        assert world.prepared() == {"d": [UUIDS[1]]}
+        assert len(brain.events.messages("PrepareFailed")) == 1
+        assert len(world.read_claim("d").status.devices) == 1
+
+
+async def test_a_claim_gets_its_devices_when_another_is_allocated_others(world: SimulatedWorld) -> None:
+    world.node("n")
+    world.claim("c", "n", 1)
+    async with running(world) as brain:
+        world.claim("d", "n", 1)
+        await brain.settle()
+        assert world.prepared() == {"c": [UUIDS[1]]}
+        world.claim("c", "n", 2)
+        await brain.settle()
+        assert world.prepared() == {"c": [UUIDS[2]], "d": [UUIDS[1]]}
+
+
+async def test_a_claim_that_comes_again_is_delayed_again(world: SimulatedWorld) -> None:
+    world.node("n", effects=fault(delay_seconds=60.0))
+    world.claim("c", "n", 1)
+    async with running(world) as brain:
+        world.release("c")
+        for _ in range(50):
+            await brain.settle()
+        world.reserve("c")
+        await brain.settle()
+        assert world.prepared() == {}
+        for _ in range(50):
+            await brain.settle()
+        assert world.prepared() == {"c": [UUIDS[1]]}
 
 
 async def test_a_device_that_vanishes_is_not_ready(world: SimulatedWorld) -> None:
