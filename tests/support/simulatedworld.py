@@ -12,7 +12,7 @@ from fake_dra_driver.api.kube.meta import UID, ObjectMeta
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.program import ControllerWiring
-from fake_dra_driver.dra.structured import StructuredCaches, make_structured_controllers
+from fake_dra_driver.dra.structured import DeviceStatusWriter, StructuredCaches, make_structured_controllers
 from fake_dra_driver.driver.fault.effects import NO_FAULTS, FaultEffects
 from fake_dra_driver.driver.profile.fakes import fake_node
 from fake_dra_driver.driver.simulated.fleet import Fleet
@@ -162,10 +162,13 @@ class SimulatedWorld:
         config: Sequence[Mapping[str, Any]] = (),
         is_reserved: bool = True,
         owner: str = "",
+        admin: Collection[int] = (),
     ) -> v1.ResourceClaim:
-        """A claim as the scheduler leaves it."""
+        """A claim as the scheduler leaves it; of the devices ``admin`` it only looks at."""
+        shared = {"request": "fakes", "driver": DRIVER_NAME, "pool": node}
         results = [
-            {"request": "fakes", "driver": DRIVER_NAME, "pool": node, "device": f"fake-{index}"} for index in devices
+            {**shared, "device": f"fake-{index}", **({"adminAccess": True} if index in admin else {})}
+            for index in devices
         ]
         copied = [{**entry, "source": "FromClaim"} for entry in config]
         request = {"name": "fakes", "exactly": {"deviceClassName": CLASS}}
@@ -217,6 +220,12 @@ class SimulatedBrain(ControllerProcess):
         """Node and UID of the fault, of each call that has failed by one."""
         world.fleet.forget_subscribers()
         super().__init__(world.api, self._make)
+
+    def reported(self) -> set[str]:
+        """Names of the claims about which something is remembered to be said on them."""
+        writer = self.controllers["devicestatus"]._reconciler
+        assert isinstance(writer, DeviceStatusWriter)
+        return {key.name for key in writer._reports}
 
     def writes(self) -> list[tuple[str, str]]:
         """What was written since the last time."""

@@ -11,7 +11,8 @@ that is away; its entries are withdrawn after a while.
 
 What cannot be written is said once: a feature gate that is off drops the entries without a word, a missing permission
 (from Kubernetes 1.36 on there is one of its own, ``resourceclaims/driver``) refuses them. A driver has one pool on a
-node, and a claim is prepared on one node: two nodes that reported on one claim would remove each other's entries.
+node, and a claim is prepared on one node at a time: the node that has reported last is the one whose entries there are,
+and one that it was on before takes nothing of them back.
 """
 
 import json
@@ -113,6 +114,8 @@ class _Report:
     """What is to be in a claim's status, and what is there."""
 
     uid: UID
+    pool: str
+    """Of the node that reports."""
     devices: tuple[v1.AllocatedDeviceStatus, ...]
     """The driver's entries, with the times of their conditions; none: they are to be withdrawn."""
     known: tuple[v1.AllocatedDeviceStatus, ...] = ()
@@ -130,8 +133,8 @@ class DeviceStatusWriter(Reconciler):
         client: writes them.
         api: in the version that the cluster serves.
         driver: name of the driver, and of the field manager.
-        pool: of the node; entries for devices of another pool are those of the plugin of another node. None: of every
-            node about which it is told anything.
+        pool: of the node; entries for devices of another pool are those of another node. None: this writes for many
+            nodes, and is told of which one each time.
         on_problem: gets a sentence when reports cannot be written as they are, once for each sort of problem.
         now: the time, for conditions.
         program: in which it runs, for people.
@@ -171,18 +174,19 @@ class DeviceStatusWriter(Reconciler):
 
         Args:
             claim: as it was read last.
-            devices: all of the driver's devices that the claim has on this node, at least one.
+            devices: all of the driver's devices that the claim has on the node, at least one.
         """
         if self._is_dropped:
             return
-        known, version = self._ours(claim), _version_of(claim)
+        pool = devices[0].pool
+        known, version = self._of_pool(pool, claim), _version_of(claim)
         before = self._reports.get(claim.key)
-        if before is not None and before.uid == claim.uid and before.version > version:
+        if before is not None and (before.uid, before.pool) == (claim.uid, pool) and before.version > version:
             # A write was answered after the claim was read.
             known, version = before.known, before.version
         timed = tuple(self._timed(self._short(device), known) for device in devices)
         goes_with_pod = any(owner.kind == "Pod" for owner in claim.metadata.owner_references)
-        self._reports[claim.key] = report = _Report(claim.uid, timed, known, version, goes_with_pod)
+        self._reports[claim.key] = report = _Report(claim.uid, pool, timed, known, version, goes_with_pod)
         if not _is_written(report):
             self.controller.enqueue(claim.key, after=WRITE_DELAY_SECONDS)
 
@@ -199,18 +203,32 @@ class DeviceStatusWriter(Reconciler):
         if not _is_written(self._reports[key]):
             self.controller.enqueue(key, after=WRITE_DELAY_SECONDS)
 
-    def withdraw(self, key: NamespacedName, uid: UID) -> None:
-        """The claim is not prepared here any more. Returns at once."""
+    def withdraw(self, key: NamespacedName, uid: UID, pool: str | None = None) -> None:
+        """The claim is not prepared any more on a node. Returns at once.
+
+        Args:
+            key: of the claim.
+            uid: the same.
+            pool: of the node; None: the one that this is for.
+        """
+        pool = pool or self._pool or ""
         before = self._reports.get(key)
         if before is None:
-            before = _Report(uid, ())  # from before this program was started
+            before = _Report(uid, pool, ())  # from before this program was started
         if before.uid != uid:
             return  # another claim has its name, and is prepared: nothing is left of this one
+        if before.pool != pool:
+            return  # it is prepared on another node by now, or was: the entries of this one went with the allocation
         if self._is_dropped or before.goes_with_pod:
             self._reports.pop(key, None)
             return
         self._reports[key] = replace(before, devices=())
         self.controller.enqueue(key, after=WITHDRAW_DELAY_SECONDS)
+
+    def forget(self, pool: str) -> None:
+        """Another speaks for the node of that pool, or it is gone: nothing more is said of it. Returns at once."""
+        for key in [key for key, report in self._reports.items() if report.pool == pool]:
+            del self._reports[key]
 
     @override
     async def reconcile(self, request: Request) -> Result:
@@ -227,7 +245,7 @@ class DeviceStatusWriter(Reconciler):
             claim = await self._client.get(self._api.claims, request)
         except NotFoundError:
             return None
-        if claim.uid != report.uid or not self._ours(claim):
+        if claim.uid != report.uid or not self._of_pool(report.pool, claim):
             return None
         # In this version only: as soon as it is allocated on another node, it has the entries of the plugin there.
         return await self._write(request, report, claim.metadata.resource_version)
@@ -251,7 +269,7 @@ class DeviceStatusWriter(Reconciler):
             if not _is_outdated(error):
                 self._say("write", f"devices cannot be reported on their claims: {error}")
             return None
-        if report.devices and not self._ours(answer):
+        if report.devices and not self._of_pool(report.pool, answer):
             self._is_dropped = True
             self._reports.clear()
             self._say(
@@ -269,17 +287,15 @@ class DeviceStatusWriter(Reconciler):
         if latest is report and (answer is None or not report.devices):
             del self._reports[request]
         elif latest is not None and answer is not None and latest.uid == answer.uid:
-            learned = replace(latest, known=self._ours(answer), version=_version_of(answer))
+            learned = replace(latest, known=self._of_pool(latest.pool, answer), version=_version_of(answer))
             self._reports[request] = learned
             if latest is not report and not _is_written(learned):
                 self.controller.enqueue(request)  # it may have been taken for written before this write
 
-    def _ours(self, claim: v1.ResourceClaim) -> tuple[v1.AllocatedDeviceStatus, ...]:
-        return tuple(
-            device
-            for device in claim.status.devices
-            if device.driver == self._driver and self._pool in (None, device.pool)
-        )
+    def _of_pool(self, pool: str, claim: v1.ResourceClaim) -> tuple[v1.AllocatedDeviceStatus, ...]:
+        """The driver's entries for devices of a pool."""
+        devices = claim.status.devices
+        return tuple(device for device in devices if (device.driver, device.pool) == (self._driver, pool))
 
     def _timed(
         self, device: v1.AllocatedDeviceStatus, known: Sequence[v1.AllocatedDeviceStatus]

@@ -117,6 +117,10 @@ class ClassicClaims(ClaimsOfMode[LedgerClaim]):
     def withdraw_unused(self, state: NodeAllocationState) -> None:
         return
 
+    @override
+    def forget(self, node: str) -> None:
+        return
+
 
 class _OnNode(NodeClaims[LedgerClaim]):
     """By the same code as on a node with a plugin."""

@@ -105,7 +105,8 @@ class SimulatedClaims(Generic[UsedT]):
 
     def forget(self, node: str) -> None:
         """A node is not simulated any more."""
-        self._nodes.pop(node, None)
+        if self._nodes.pop(node, None) is not None:
+            self._claims.forget(node)
 
     async def look(self, state: NodeAllocationState, *, is_news: bool = False) -> NodeLook | None:
         """Prepares and unprepares what is to be on a node; None: it is not simulated any more.

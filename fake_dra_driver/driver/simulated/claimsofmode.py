@@ -87,3 +87,7 @@ class ClaimsOfMode(Protocol[UsedT]):
     def withdraw_unused(self, state: NodeAllocationState) -> None:
         """The same of all claims of a node that no pod may use; an earlier process may not have come to it."""
         ...
+
+    def forget(self, node: str) -> None:
+        """Another speaks for the node, or it is gone: from now on claims say nothing by this of its devices."""
+        ...

@@ -108,13 +108,18 @@ class StructuredClaims(ClaimsOfMode[AllocatedClaim]):
 
     @override
     def withdraw(self, prepared: FakePreparedClaim) -> None:
-        self._reports.withdraw(NamespacedName(prepared.namespace, prepared.name), UID(prepared.uid))
+        node = next(device.result.pool for device in prepared.devices if device.result is not None)
+        self._reports.withdraw(NamespacedName(prepared.namespace, prepared.name), UID(prepared.uid), node)
 
     @override
     def withdraw_unused(self, state: NodeAllocationState) -> None:
         for claim in self._caches.claims_on_node(state.metadata.name):
             if claim.status.devices and not claim.status.reserved_for:
-                self._reports.withdraw(claim.key, claim.uid)
+                self._reports.withdraw(claim.key, claim.uid, state.metadata.name)
+
+    @override
+    def forget(self, node: str) -> None:
+        self._reports.forget(node)
 
 
 class _OnNode(NodeClaims[AllocatedClaim]):

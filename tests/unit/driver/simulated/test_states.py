@@ -432,6 +432,47 @@ async def test_a_claim_that_comes_again_is_delayed_again(world: SimulatedWorld) 
         assert world.prepared() == {"c": [UUIDS[1]]}
 
 
+async def test_a_node_that_unprepares_late_leaves_what_a_claim_says_of_its_next_node(world: SimulatedWorld) -> None:
+    slow = FaultEffects(unprepare={"fake-1": (CallFault("slow", UID("f"), delay_seconds=20.0),)})
+    world.node("n", effects=slow)
+    world.node("m")
+    world.claim("c", "n", 1)
+    async with running(world) as brain:
+        world.deallocate("c")
+        await brain.settle()
+        world.claim("c", "m", 2)
+        for _ in range(50):
+            await brain.settle()
+        assert world.prepared("n") == {}
+        assert world.prepared("m").keys() == {"c"}
+        assert [each.pool for each in world.read_claim("c").status.devices] == ["m"]
+
+
+async def test_nothing_is_remembered_of_the_claims_of_a_node_that_is_gone(world: SimulatedWorld) -> None:
+    world.node("n")
+    world.claim("c", "n", 1)
+    async with running(world) as brain:
+        world.remove("n")
+        await brain.settle()
+        world.api.delete(v1.ResourceClaim, "c", "default")
+        await brain.settle()
+        assert brain.reported() == set()
+
+
+async def test_what_a_plugin_says_on_a_claim_is_not_taken_back(world: SimulatedWorld) -> None:
+    world.node("n")
+    world.claim("c", "n", 1)
+    async with running(world) as brain:
+        world.release("c")
+        await brain.settle()
+        world.change_state({"metadata": {"labels": TAKEN}, "status": "NotReady"})
+        await brain.settle()
+        world.reserve("c")
+        for _ in range(30):
+            await brain.settle()
+        assert [each.pool for each in world.read_claim("c").status.devices] == ["n"]
+
+
 async def test_a_device_that_vanishes_is_not_ready(world: SimulatedWorld) -> None:
     world.node("n", 2)
     async with running(world) as brain:
