@@ -1,7 +1,9 @@
 """The claims of simulated nodes in structured DRA: what they get there, and what their status says of it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
+from typing import Self
 
 from typing_extensions import override
 
@@ -88,17 +90,15 @@ class StructuredClaims(ClaimsOfMode[AllocatedClaim]):
 
         The claim itself says it best: its node may have another device of that name by now.
         """
-        said = next((each.data for each in claim.status.devices if _is_about(each, result)), None) or {}
         there = by_name.get(result.device)
-        uuid = said.get("uuid") or (there.uuid if there is not None else "")
-        if uuid not in listed and not result.admin_access:
+        said = _Said.of(claim, result) or _Said(*(("", "") if there is None else (there.uuid, there.model)))
+        if said.uuid not in listed and not result.admin_access:
             return None
-        model = str(said.get("model") or (there.model if there is not None else ""))
-        parts = said.get("children") or [] if result.admin_access else listed[uuid]
+        parts = said.children if result.admin_access else listed[said.uuid]
         allocated = request_result(result)
         if not parts:
-            return [FakePreparedDevice(uuid, model, None, allocated)] if uuid else None
-        return [FakePreparedDevice(str(part), model, uuid, allocated) for part in parts]
+            return [FakePreparedDevice(said.uuid, said.model, None, allocated)] if said.uuid else None
+        return [FakePreparedDevice(part, said.model, said.uuid, allocated) for part in parts]
 
     @override
     def on_node(
@@ -151,6 +151,25 @@ class _OnNode(NodeClaims[AllocatedClaim]):
 def _use_of(claim: v1.ResourceClaim) -> tuple[object, ...]:
     """What it depends on whether, and with what, a claim is to be prepared."""
     return bool(claim.status.reserved_for), claim.status.allocation
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a claim says of a device that it has."""
+
+    uuid: str
+    model: str
+    children: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, claim: v1.ResourceClaim, result: v1.DeviceRequestAllocationResult) -> Self | None:
+        """None where it says nothing, or what this driver does not say: others may write it as well."""
+        match next((each.data for each in claim.status.devices if _is_about(each, result)), None):
+            case {"uuid": str(uuid), "model": str(model), **others} if uuid:
+                children = others.get("children", [])
+                if isinstance(children, list) and all(isinstance(child, str) for child in children):
+                    return cls(uuid, model, children)
+        return None
 
 
 def _is_about(status: v1.AllocatedDeviceStatus, result: v1.DeviceRequestAllocationResult) -> bool:

@@ -473,6 +473,33 @@ async def test_what_a_plugin_says_on_a_claim_is_not_taken_back(world: SimulatedW
         assert [each.pool for each in world.read_claim("c").status.devices] == ["n"]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"uuid": ["x"]},
+        {"uuid": {"x": 1}},
+        {"uuid": UUIDS[1], "model": ["x"]},
+        {"uuid": UUIDS[1], "children": 5},
+        {"uuid": UUIDS[1], "children": "text"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("position", [0, 1])
+async def test_nonsense_on_a_claim_keeps_none_from_being_prepared(
+    world: SimulatedWorld, said: Mapping[str, Any], position: int
+) -> None:
+    world.node("n")
+    world.claim("c", "n", 1, 3, admin={3})
+    async with running(world):
+        good = world.read_claim("c").to_wire()["status"]["devices"]
+    bad = [{**entry, "data": said} if index == position else entry for index, entry in enumerate(good)]
+    world.api.update(v1.ResourceClaim, "c", "default", {"status": {"devices": bad}})
+    world.claim("d", "n", 2)
+    async with running(world):
+        assert world.prepared() == {"c": [UUIDS[1]], "d": [UUIDS[2]]}
+        assert world.read_claim("c").to_wire()["status"]["devices"] == good
+
+
 async def test_a_device_that_vanishes_is_not_ready(world: SimulatedWorld) -> None:
     world.node("n", 2)
     async with running(world) as brain:
