@@ -5,7 +5,7 @@ when they are asked for. So a fleet of thousands of nodes takes a few kilobytes 
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from loguru import logger
 from typing_extensions import override
 
+from fake_dra_driver.api.devicefault import DeviceFault
 from fake_dra_driver.api.deviceprofile import DeviceProfile
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import UID, NamespacedName, ObjectMeta
@@ -217,10 +218,12 @@ class SimulatedFleet(Fleet):
 
     async def examine(self, name: str) -> Evaluation:
         """What faults do to a node now, of which subscribers are told if they do not know it."""
-        found = await self._examined(name)
-        if found is None:
+        member, evaluation = self._member(name), _NOTHING_WRONG
+        if member is not None and self._faults_about(member):
+            found = await self._examined(name)
+            member, evaluation = (None, _NOTHING_WRONG) if found is None else (found[0], found[2])
+        if member is None:
             return _NOTHING_WRONG
-        member, _, evaluation = found
         if member.effects != evaluation.effects.digest:
             member.effects = evaluation.effects.digest
             for tell in self._subscribers:
@@ -240,9 +243,12 @@ class SimulatedFleet(Fleet):
                 return member, SimulatedNode(name, member.node.uid, mock, effects, problem, said), evaluation
         return None
 
+    def _faults_about(self, member: Member) -> Sequence[DeviceFault]:
+        node = member.node.metadata
+        return [f for f in self._catalog.faults.list() if is_about(f, self._catalog.driver, node.name, node.labels)]
+
     async def _evaluated(self, member: Member, mock: MockNode | None) -> Evaluation:
-        driver, labels = self._catalog.driver, member.node.metadata.labels
-        faults = [f for f in self._catalog.faults.list() if is_about(f, driver, member.node.metadata.name, labels)]
+        driver, labels, faults = self._catalog.driver, member.node.metadata.labels, self._faults_about(member)
         if mock is None or not faults:
             return _NOTHING_WRONG
         holders = self._others.holders(mock) if any(fault.spec.target.claim for fault in faults) else {}

@@ -7,7 +7,10 @@ import pytest
 from fake_dra_driver.api.devicefault import DeviceFault
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.driver.profile.mocknode import MockNode
 from fake_dra_driver.driver.simulated.fleet import SimulatedFleet
+from fake_dra_driver.driver.simulated.member import Member
+from fake_dra_driver.driver.simulated.nodemaker import NodeMaker
 from tests.unit.driver.simulated.fleetworld import FleetWorld
 
 pytestmark = pytest.mark.looptime(noop_cycles=1)
@@ -53,6 +56,23 @@ async def test_a_fault_concerns_the_nodes_that_it_means(world: FleetWorld) -> No
         await world.admin.delete(DeviceFault, FAULT)
         assert await world.news() == ["b", "c"]
         assert await vanished(fleet, "b") == []
+
+
+async def test_the_devices_of_a_node_are_not_made_for_faults_about_others(
+    world: FleetWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    make = NodeMaker.make
+
+    async def counted(self: NodeMaker, member: Member) -> tuple[MockNode | None, str]:
+        made.append(member.node.metadata.name)
+        return await make(self, member)
+
+    monkeypatch.setattr(NodeMaker, "make", counted)
+    async with world.fleet():
+        await world.fault(target={"nodes": ["a"], "devices": ["fake-0"]})
+        assert await world.fault_on() == {"a": (1, ("fake-0",))}
+        assert set(made) == {"a"}
 
 
 async def test_a_fault_ends_when_its_time_has_come(world: FleetWorld) -> None:
