@@ -18,7 +18,7 @@ from fake_dra_driver.driver.profile.fakes import fake_node
 from fake_dra_driver.driver.simulated.fleet import Fleet
 from fake_dra_driver.driver.simulated.handover import ServedNodes
 from fake_dra_driver.driver.simulated.simulatednode import SimulatedNode
-from fake_dra_driver.driver.simulated.states import Precedence
+from fake_dra_driver.driver.simulated.states import Precedence, SimulatedStates
 from fake_dra_driver.driver.structured.driver import FakeStructuredDriver
 from fake_dra_driver.driver.structured.simulatedsetup import simulated_parts
 from fake_dra_driver.runtime.cache import Cache
@@ -44,6 +44,8 @@ class MadeFleet(Fleet):
         self.made: dict[str, SimulatedNode] = {}
         """Those that are selected."""
         self.is_served: Callable[[str], bool] = lambda _node: False
+        self.faults_gone: set[UID] = set()
+        """UIDs of DeviceFaults that there are no more."""
         self.looks = 0
         """How often it was asked what a node has."""
         self._is_known = True
@@ -70,6 +72,10 @@ class MadeFleet(Fleet):
     async def node(self, name: str) -> SimulatedNode | None:
         self.looks += 1
         return self.made[name] if name in self.nodes() else None
+
+    @override
+    def has_fault(self, uid: UID) -> bool:
+        return uid not in self.faults_gone
 
     @override
     def subscribe(self, changed: Callable[[str], None]) -> None:
@@ -226,6 +232,20 @@ class SimulatedBrain(ControllerProcess):
         writer = self.controllers["devicestatus"]._reconciler
         assert isinstance(writer, DeviceStatusWriter)
         return {key.name for key in writer._reports}
+
+    def counted_faults(self) -> set[str]:
+        """UIDs of the faults of which it is remembered how many calls they have made fail."""
+        known = self._states()._claims._nodes.values()
+        return {fault for node in known for fault, _ in node.calls._failures}
+
+    def nodes_left(self) -> set[str]:
+        """Names of nodes of which it is remembered when they ceased to be simulated."""
+        return set(self._states()._left_at)
+
+    def _states(self) -> SimulatedStates:
+        states = self.controllers["simulatednode"]._reconciler
+        assert isinstance(states, SimulatedStates)
+        return states
 
     def writes(self) -> list[tuple[str, str]]:
         """What was written since the last time."""

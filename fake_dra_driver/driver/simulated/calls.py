@@ -2,7 +2,7 @@
 
 As on a node with a plugin (``live.faultedcalls``), a call takes longer, or fails as often as the fault says. A
 controller asks again and again instead of waiting. How often a call has failed is remembered for as long as the program
-leads.
+leads, and the fault is there.
 """
 
 from collections.abc import Callable, Mapping
@@ -88,6 +88,11 @@ class SimulatedCalls:
         for known in (self._begun, self._repeated_at):
             for call in _CALLS:
                 known.pop((claim_uid, call), None)
+
+    def forget_faults(self, has_fault: Callable[[UID], bool]) -> None:
+        """Of faults that there are no more, it is not remembered how often a call has failed."""
+        for key in [key for key in self._failures if not has_fault(key[0])]:
+            del self._failures[key]
 
     def forget_others(self, claim_uids: AbstractSet[str]) -> None:
         """The same of all claims but these."""

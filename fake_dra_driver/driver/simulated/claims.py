@@ -9,7 +9,6 @@ which the answer depends: the node, what the claim was allocated, or another cla
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final, Generic
 
@@ -140,12 +139,21 @@ class SimulatedClaims(Generic[UsedT]):
                 return None
             known.refused.clear()
             known.stuck.clear()
+            known.calls.forget_faults(self._fleet.has_fault)
         pauses = self._unprepare(name, known, used)
         pending = used.keys() - known.prepared.keys() - known.refused.keys()
         if pending and node is None and (node := await self._look_at(name, known)) is None:
             return None
         if node is not None and node.mock is not None and used:
-            pauses += await self._prepare(node.mock, known, used, pending, is_news=is_news)
+            claims = self._claims.on_node(node.mock, known.effects, known.prepared)
+            pauses += await self._prepare(name, known, claims, [used[uid] for uid in sorted(pending)])
+            if self._nodes.get(name) is not known:
+                return None  # another speaks for the node by now
+            told = used.keys() & known.prepared.keys()
+            for uid in sorted(told if is_news else told & pending):
+                claims.report(used[uid], known.prepared[uid])
+            if is_news or known.lost is None:
+                self._tell_lost(node.mock, known)
         return NodeLook(node, known.prepared, min(pauses, default=None))
 
     async def _look_at(self, name: str, known: _Node) -> SimulatedNode | None:
@@ -208,23 +216,11 @@ class SimulatedClaims(Generic[UsedT]):
         return pauses
 
     async def _prepare(
-        self, mock: MockNode, known: _Node, used: Mapping[str, UsedT], pending: AbstractSet[str], *, is_news: bool
+        self, name: str, known: _Node, claims: NodeClaims[UsedT], pending: Sequence[UsedT]
     ) -> list[float]:
-        """The same. Also has the claims say what they have."""
-        claims = self._claims.on_node(mock, known.effects, known.prepared)
-        told = known.prepared.keys() & used.keys() if is_news else set()
-        pauses = []
-        for uid in sorted(pending):
-            answer = await self._prepare_claim(mock.node, known, claims, used[uid])
-            if answer.is_success:
-                told.add(uid)
-            elif answer.again_seconds is not None:
-                pauses.append(answer.again_seconds)
-        for uid in sorted(told):
-            claims.report(used[uid], known.prepared[uid])
-        if is_news or known.lost is None:
-            self._tell_lost(mock, known)
-        return pauses
+        """The same."""
+        answers = [await self._prepare_claim(name, known, claims, each) for each in pending]
+        return [answer.again_seconds for answer in answers if answer.again_seconds is not None]
 
     def _tell_lost(self, mock: MockNode, known: _Node) -> None:
         # Of what was lost before this program was started, people have been told.

@@ -70,6 +70,10 @@ class Fleet(Protocol):
         """
         ...
 
+    def has_fault(self, uid: UID) -> bool:
+        """Whether there is a DeviceFault of that UID, whatever it hits."""
+        ...
+
     def subscribe(self, changed: Callable[[str], None]) -> None:
         """``changed`` is called with the name of each node that is selected, and then at each change of what ``node``
         answers, also when it is simulated no longer. In the event loop; must not raise."""
@@ -145,6 +149,10 @@ class SimulatedFleet(Fleet):
             # Another subscriber may have been given what was true before: all have to be told.
             member.effects = None
         return node
+
+    @override
+    def has_fault(self, uid: UID) -> bool:
+        return self._catalog.faults.by_uid(uid) is not None
 
     @override
     def subscribe(self, changed: Callable[[str], None]) -> None:

@@ -174,7 +174,7 @@ class SimulatedStates(Reconciler):
         if self._fleet.uid_of(name) is None:
             self._claims.forget(name)
             self._said.pop(name, None)
-            return await self._step_back(state)
+            return await self._step_back(name, state)
         self._left_at.pop(name, None)
         if state is None:
             await self._make(request)
@@ -235,11 +235,11 @@ class SimulatedStates(Reconciler):
         for key in unmade:
             self.controller.enqueue(key)
 
-    async def _step_back(self, state: NodeAllocationState | None) -> Result:
+    async def _step_back(self, name: str, state: NodeAllocationState | None) -> Result:
         """Leaves the object of a node that is not simulated to others, or tells people that it is another's."""
         if state is None or state.is_deleting:
+            self._left_at.pop(name, None)
             return Result()
-        name = state.metadata.name
         if is_by_controller(_LAYOUT, state):
             left_at = self._left_at.setdefault(name, loop_time() + LEAVE_SECONDS)
             if (left := left_at - loop_time()) > 0:

@@ -527,6 +527,22 @@ async def test_a_plugin_that_a_fault_withholds_is_not_ready(world: SimulatedWorl
         assert (world.state().status, world.prepared()) == ("Ready", {"c": [UUIDS[1]]})
 
 
+async def test_failures_of_a_fault_that_is_gone_are_forgotten(world: SimulatedWorld) -> None:
+    world.node("n", effects=fault(message="too hot", times=1))
+    world.claim("c", "n", 1)
+    async with running(world) as brain:
+        for _ in range(10):
+            await brain.settle()
+        assert world.prepared() == {"c": [UUIDS[1]]}
+        world.node("n")
+        await brain.settle()
+        assert brain.counted_faults() == {"f"}, "it may hit the node again"
+        world.fleet.faults_gone.add(UID("f"))
+        world.node("n")
+        await brain.settle()
+        assert brain.counted_faults() == set()
+
+
 # --- Who speaks for a node
 
 
@@ -579,12 +595,16 @@ async def test_a_node_that_is_not_simulated_any_more_is_left_to_a_plugin(world: 
         assert len(world.state().spec.allocatable_device) == 2
 
 
-async def test_an_object_that_goes_with_its_node_is_not_written(world: SimulatedWorld) -> None:
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_an_object_that_goes_with_its_node_is_not_written(world: SimulatedWorld, *, is_late: bool) -> None:
     world.node("n", 2)
     async with running(world) as brain:
         brain.writes()
         world.remove("n")
+        if is_late:
+            await brain.settle()
         world.api.delete(NodeAllocationState, "n", NAMESPACE)
         for _ in range(5):
             await brain.settle()
         assert brain.writes() == []
+        assert brain.nodes_left() == set(), "nothing is remembered of the node"
