@@ -21,6 +21,7 @@ __all__ = [
     "find_cluster",
     "find_control_socket",
     "folder_of_cluster",
+    "process_of",
     "running_folders",
 ]
 
@@ -116,8 +117,21 @@ def find_cluster(kubeconfig: str, folders: str = FOLDERS, usual_file: str = "~/.
 def running_folders(folders: str = FOLDERS, user: int | None = None) -> Sequence[Path]:
     """The folders of a user's clusters that run, in folders of their own; arguments as the above. Blocks."""
     owner = os.getuid() if user is None else user
-    mine = [folder for folder in Path(folders).glob(f"{PREFIX}*") if folder.lstat().st_uid == owner]
+    mine = [folder for folder in Path(folders).glob(f"{PREFIX}*") if _is_owned(folder, owner)]
     return sorted((folder for folder in mine if accepts(folder / CONTROL_SOCKET)), key=lambda each: each.name)
+
+
+def _is_owned(folder: Path, owner: int) -> bool:
+    try:
+        return folder.lstat().st_uid == owner
+    except FileNotFoundError:  # it has just ended
+        return False
+
+
+def process_of(folder: Path) -> int | None:
+    """The process of the cluster that made this folder; None: the folder was given to it."""
+    number = folder.name.removeprefix(PREFIX).partition("-")[0]
+    return int(number) if folder.name.startswith(PREFIX) and number.isdecimal() else None
 
 
 def accepts(path: Path) -> bool:

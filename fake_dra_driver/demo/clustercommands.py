@@ -68,21 +68,27 @@ async def run_cluster_status(settings: ClusterStatusSettings) -> int:
         sockets = [await asyncio.to_thread(find_control_socket, settings.kubeconfig)]
     else:
         sockets = [folder / CONTROL_SOCKET for folder in await asyncio.to_thread(running_folders)]
-    found = []
-    for socket in sockets:
-        try:
-            found.append(ClusterReport.model_validate(await command(socket, "status", {})))
-        except ClusterError as error:
+    answers = await asyncio.gather(*map(_report, sockets))
+    for socket, answer in zip(sockets, answers, strict=True):
+        if isinstance(answer, ClusterError):
             if settings.kubeconfig:
-                raise
+                raise answer
             # It may be of another version, or have just ended: that is no reason to be silent about the others.
-            sys.stderr.write(f"{socket.with_name(KUBECONFIG)}: {some_lines(str(error))}\n")
+            sys.stderr.write(f"{socket.with_name(KUBECONFIG)}: {some_lines(str(answer))}\n")
+    found = [answer for answer in answers if isinstance(answer, ClusterReport)]
     if settings.output == "json":
         sys.stdout.write(json_text(ClusterReports(clusters=tuple(found))))
     else:
         now, layout = utc_now(), _layout()
         sys.stdout.write("\n".join(status_text(each, now, layout) for each in found) or "No embedded cluster runs.\n")
     return 0 if found else 1
+
+
+async def _report(socket: Path) -> ClusterReport | ClusterError:
+    try:
+        return ClusterReport.model_validate(await command(socket, "status", {}))
+    except ClusterError as error:
+        return error
 
 
 async def run_cluster_down(settings: ClusterDownSettings) -> int:

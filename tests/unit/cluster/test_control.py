@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.cluster import ClusterError
-from fake_dra_driver.cluster.control import ask, serving
-from fake_dra_driver.cluster.folder import CONTROL_SOCKET, find_cluster, find_control_socket
+from fake_dra_driver.cluster import ClusterError, control
+from fake_dra_driver.cluster.control import ask, command, serving
+from fake_dra_driver.cluster.folder import CONTROL_SOCKET, find_cluster, find_control_socket, running_folders
 from fake_dra_driver.cluster.sharedkubeconfig import add_context
 
 
@@ -158,7 +158,7 @@ async def test_the_cluster_ends_before_it_answers(folders: Path) -> None:
             await ask(str(folder / "kubeconfig"), "heal", {})
 
 
-@pytest.mark.parametrize("request_line", ["hello", "[]", '{"fault": "heal"}'])
+@pytest.mark.parametrize("request_line", ["hello", "[]", '{"fault": "heal"}', "[" * 10**5])
 async def test_what_is_no_request(running: Mapping[str, str], request_line: str) -> None:
     path = Path(running["fdd-9"]).with_name(CONTROL_SOCKET)
     reader, writer = await asyncio.open_unix_connection(path)
@@ -182,3 +182,59 @@ async def test_the_cluster_ends_while_a_fault_is_under_way(folders: Path, caplog
     with pytest.raises(ClusterError, match="The cluster ended, or failed, before it answered"):
         await asked
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_a_request_that_names_thousands_of_nodes(folders: Path) -> None:
+    async def count(name: str, options: Mapping[str, Any]) -> int:
+        return len(options["nodes"])
+
+    async with serving(_folder(folders, "fdd-1"), {"command": count}):
+        nodes = [f"simulated-gpu-pool-{number}" for number in range(5000)]
+        assert await command(folders / "fdd-1" / CONTROL_SOCKET, "node-remove", {"nodes": nodes}) == 5000
+
+
+async def test_a_request_without_end_does_not_end_the_cluster(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "_MAX_REQUEST_BYTES", 1000)
+    async with serving(_folder(folders, "fdd-1"), _handler("fdd-1")):
+        reader, writer = await asyncio.open_unix_connection(folders / "fdd-1" / CONTROL_SOCKET)
+        writer.write(b"x" * 2001)
+        assert await reader.readline() == b'{"error": "a request has at most 1,000 bytes"}\n'
+        writer.close()
+        assert await ask(str(folders / "fdd-1" / "kubeconfig"), "heal", {}) == "heal of fdd-1"
+
+
+async def test_a_request_that_goes_wrong_does_not_end_the_cluster(
+    folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fail(name: str, options: Mapping[str, Any]) -> str:
+        return f"did {options['times'] + 1}"
+
+    folder = _folder(folders, "fdd-1")
+    async with serving(folder, {"fault": fail}):
+        with pytest.raises(ClusterError, match=r"^This failed in the cluster, whose log has more: TypeError: "):
+            await ask(str(folder / "kubeconfig"), "heal", {"times": "one"})
+        assert await ask(str(folder / "kubeconfig"), "heal", {"times": 1}) == "did 2"
+    assert "Request failed" in capsys.readouterr().err
+
+
+async def test_a_cluster_that_does_not_answer(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(name: str, options: Mapping[str, Any]) -> str:
+        await asyncio.Event().wait()
+        return "never"
+
+    monkeypatch.setitem(control._QUICK_SECONDS, "status", 0.01)
+    folder = _folder(folders, "fdd-4711-ab")
+    async with serving(folder, {"command": never}):
+        with pytest.raises(ClusterError) as caught:
+            await command(folder / CONTROL_SOCKET, "status", {})
+    assert str(caught.value).replace(str(folders), "...") == (
+        "The cluster in .../fdd-4711-ab did not answer within 0.01 s: its process may be stopped; "
+        "end it with 'kill -9 4711'"
+    )
+
+
+def test_folders_that_go_away_while_clusters_are_looked_for(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [folders / "fdd-1", folders / "fdd-gone"]
+    found[0].mkdir()
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(found))
+    assert running_folders(str(folders)) == []
