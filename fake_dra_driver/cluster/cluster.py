@@ -37,6 +37,7 @@ from fake_dra_driver.cluster.folder import KUBECONFIG, folder_of_cluster
 from fake_dra_driver.cluster.kubelet.containerruntime.hosts import Hosts
 from fake_dra_driver.cluster.kubelet.containersetup.images import Image, Images, UnknownImages
 from fake_dra_driver.cluster.kubelet.containersetup.serviceaccount import ServiceAccountKubeconfig
+from fake_dra_driver.cluster.kubelet.dra.socketfolders import SocketFolders
 from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
@@ -256,6 +257,7 @@ class Cluster:
         options = KubeletOptions(
             node_name="",
             root=self.folder,
+            socket_folders=await parts.enter_async_context(SocketFolders()),
             kubernetes_version=self.kubernetes_version,
             images=self._images,
             kubeconfig=ServiceAccountKubeconfig(tokens, self.server.url, self.server.certificate),

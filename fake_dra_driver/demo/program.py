@@ -25,6 +25,7 @@ from fake_dra_driver.demo.poolprofiles import with_profiles
 from fake_dra_driver.demo.screen import Screen
 from fake_dra_driver.demo.settings import ClusterUpSettings, DemoSettings, FaultSettings
 from fake_dra_driver.demo.walk import Walk, what_next
+from fake_dra_driver.runtime.garbage import spare_long_lived
 from fake_dra_driver.runtime.log import setup_logging
 from fake_dra_driver.untrustedtext import some_lines
 
@@ -122,6 +123,7 @@ async def run_cluster_up(
         ClusterError: it cannot be started.
     """
     setup_logging(settings.logging_format, settings.verbosity, least="ERROR")
+    spare_long_lived()
     interrupted = _Interrupted()
     cluster, values = await asyncio.to_thread(_planned, settings)
     cluster.notes |= {"programVersion": __version__, **(notes or {})}
@@ -134,6 +136,7 @@ async def run_cluster_up(
             if settings.driver:
                 await _install(cluster, values, progress)
             program = await asyncio.to_thread(Program.find, cluster.kubeconfig)
+            spare_long_lived()
             tell(_greeting(cluster, program, values, settings))
             await cluster.wait()
 

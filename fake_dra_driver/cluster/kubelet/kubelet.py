@@ -1,8 +1,8 @@
 """The kubelet of one node: how its parts are put together, and how they start and stop.
 
     images = Images({"example.com/driver:v1": Image(path=("/opt/driver/bin",), api_access=True)})
-    async with ProcessRuntime(root) as runtime:
-        options = KubeletOptions(node_name="node-0", root=root, images=images, kubeconfig=..., logs=server_logs)
+    async with SocketFolders() as folders, ProcessRuntime(root) as runtime:
+        options = KubeletOptions(node_name="node-0", root=root, socket_folders=folders, images=images, kubeconfig=...)
         kubelet = Kubelet(client, runtime, options)
         await kubelet.run()
 
@@ -27,9 +27,10 @@ from fake_dra_driver.cluster.kubelet.containersetup.starter import ContainerStar
 from fake_dra_driver.cluster.kubelet.containersetup.volumes import Volumes
 from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager
 from fake_dra_driver.cluster.kubelet.dra.devicehealth import DeviceHealths
-from fake_dra_driver.cluster.kubelet.dra.plugins import POLL_SECONDS, PluginRegistry
+from fake_dra_driver.cluster.kubelet.dra.plugins import PluginRegistry
 from fake_dra_driver.cluster.kubelet.dra.refusals import Refusals
 from fake_dra_driver.cluster.kubelet.dra.slicecleanup import SliceCleanup
+from fake_dra_driver.cluster.kubelet.dra.socketfolders import SocketFolders
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.node import RENEW_SECONDS, NodeAgent, NodeIdentity
 from fake_dra_driver.cluster.kubelet.pod import Pod
@@ -66,6 +67,8 @@ class KubeletOptions:
     node_name: str
     root: Path
     """The folder that is the node's root file system. Short: sockets of plugins are below it, of at most 107 bytes."""
+    socket_folders: SocketFolders
+    """Finds the sockets of plugins while it is entered; shared by all nodes of a cluster."""
     kubernetes_version: str = DEFAULT.name
     """Which of ``RELEASES`` to behave like, with or without a patch release."""
     address: str = "127.0.0.1"
@@ -88,8 +91,6 @@ class KubeletOptions:
     timing: Timing = field(default_factory=Timing)
     renew_seconds: float = RENEW_SECONDS
     """Between two renewals of the node's lease."""
-    poll_seconds: float = POLL_SECONDS
-    """Between two looks for plugins."""
     refusals: Refusals = field(default_factory=Refusals)
     """Registrations to refuse; shared by all kubelets of the node."""
     now: WallClock = utc_now
@@ -133,7 +134,7 @@ class Kubelet:
         self.plugins = PluginRegistry(
             kubelet_folder / "plugins_registry",
             release,
-            poll_seconds=options.poll_seconds,
+            options.socket_folders,
             on_change=self._follow_driver,
             healths=self.healths,
             refusals=options.refusals,

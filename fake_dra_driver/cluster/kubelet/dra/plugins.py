@@ -8,17 +8,12 @@ Follows k8s.io/kubernetes/pkg/kubelet/pluginmanager and cm/dra/plugin of 1.27 to
 - what failed is tried again after 0.5 s, doubling to two minutes;
 - in classic DRA a second plugin of the same name is refused while the first is registered, unless it supports a higher
   version; in structured DRA there may be several at different endpoints, of which the newest is asked.
-
-The folder is listed twice a second, in a thread. The real kubelet is woken by inotify, but acts in a loop of one second
-all the same; the listing takes 50 µs, works on every system, and cannot miss anything.
 """
 
 import asyncio
 import contextlib
-import os
 import re
-import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,26 +24,23 @@ from fake_dra_driver.cluster.kubelet.dra.calls import CHANNEL_OPTIONS, describe
 from fake_dra_driver.cluster.kubelet.dra.devicehealth import DeviceHealths
 from fake_dra_driver.cluster.kubelet.dra.nodeclient import NodeClient
 from fake_dra_driver.cluster.kubelet.dra.refusals import Refusals
+from fake_dra_driver.cluster.kubelet.dra.socketfolders import Identity, SocketFolders
 from fake_dra_driver.cluster.releases import HealthVersion, PluginVersion, Release
 from fake_dra_driver.pb import plugin_registration_v1_pb2 as registration_pb2
 from fake_dra_driver.pb import plugin_registration_v1_pb2_grpc as registration_grpc
 from fake_dra_driver.runtime.backoff import Backoff
 from fake_dra_driver.runtime.clock import loop_time
 
-__all__ = ["POLL_SECONDS", "PluginRegistry"]
+__all__ = ["PluginRegistry"]
 
 log = logger.bind(component="plugins")
 
 _TYPE = "DRAPlugin"
-POLL_SECONDS = 0.5
 _GET_INFO_SECONDS = 1.0
 _NOTIFY_SECONDS = 5.0
 _FIRST_BACKOFF_SECONDS = 0.5
 _MAX_BACKOFF_SECONDS = 122.0
 """As exponentialbackoff of pluginmanager/operationexecutor."""
-
-_Identity = tuple[int, int, int]
-"""Device, inode and time of last change of a socket: they differ when it was made again."""
 
 
 class _RefusedError(Exception):
@@ -72,7 +64,7 @@ class _Plugin:
 class _Socket:
     """What is known of one socket in the folder."""
 
-    identity: _Identity
+    identity: Identity
     backoff: Backoff
     task: asyncio.Task[None] | None = None
     """The attempt to register what listens there, while it runs."""
@@ -90,7 +82,7 @@ class PluginRegistry:
     Args:
         folder: ``plugins_registry``; made if it is missing.
         release: that of the kubelet.
-        poll_seconds: between two listings of the folder.
+        folders: look through the folder.
         healths: told what plugins say about the health of their devices, where the release has that.
         refusals: registrations that are refused whatever the plugin offers.
         on_change: called with the name of a driver when its first plugin has registered, and when its last is gone.
@@ -100,16 +92,18 @@ class PluginRegistry:
         self,
         folder: Path,
         release: Release,
+        folders: SocketFolders,
         *,
-        poll_seconds: float = POLL_SECONDS,
         on_change: Callable[[str], None] = lambda _: None,
         healths: DeviceHealths | None = None,
         refusals: Refusals | None = None,
     ) -> None:
         self._folder = folder
         self._release = release
-        self._poll_seconds = poll_seconds
-        self._sockets: dict[Path, _Socket] = {}
+        self._folders = folders
+        self._due = asyncio.Event()
+        # Set when there are other sockets, or one is to be tried again at another time.
+        self._sockets: dict[str, _Socket] = {}
         self._on_change = on_change
         self._healths = healths if release.is_enabled("ResourceHealthStatus") else None
         self._refusals = refusals or Refusals()
@@ -129,38 +123,46 @@ class PluginRegistry:
         """Watches the folder until cancelled, then closes all connections. Plugins are not told."""
         try:
             async with asyncio.TaskGroup() as group:
-                while True:
-                    try:
-                        await self._look(group)
-                    except OSError as error:
-                        log.warning("Plugin folder cannot be read", folder=str(self._folder), error=str(error))
-                    await asyncio.sleep(self._poll_seconds)
+                with self._folders.following(self._folder, self._due) as folder:
+                    while True:
+                        self._due.clear()
+                        await self._update(folder.sockets, group)
+                        await self._wait()
         finally:
             for plugin in [plugin for plugins in self._plugins.values() for plugin in plugins]:
                 await plugin.client.close()
             self._plugins.clear()
             self._sockets.clear()
 
-    async def _look(self, group: asyncio.TaskGroup) -> None:
-        found = await asyncio.to_thread(lambda: dict(_sockets(self._folder)))
+    async def _wait(self) -> None:
+        """Returns when there is something to do."""
+        waiting = [known.try_at for known in self._sockets.values() if known.plugin is None and known.task is None]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(min(waiting, default=None)):
+                await self._due.wait()
+
+    async def _update(self, found: Mapping[str, Identity], group: asyncio.TaskGroup) -> None:
+        """Forgets the sockets that are gone, and registers those that are new, or due to be tried again."""
         for path, known in list(self._sockets.items()):
             if found.get(path) != known.identity:
                 del self._sockets[path]
                 await self._drop(path, known)
         for path, identity in found.items():
-            backoff = Backoff(_FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS, jitter=0.1)
-            known = self._sockets.setdefault(path, _Socket(identity, backoff))
+            if path not in self._sockets:
+                backoff = Backoff(_FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS, jitter=0.1)
+                self._sockets[path] = _Socket(identity, backoff)
+            known = self._sockets[path]
             if known.plugin is None and known.task is None and loop_time() >= known.try_at:
-                known.task = group.create_task(self._register(path, known, group), name=f"register {path.name}")
+                known.task = group.create_task(self._register(path, known, group), name=f"register {path}")
 
-    async def _drop(self, path: Path, known: _Socket) -> None:
+    async def _drop(self, path: str, known: _Socket) -> None:
         if known.task is not None:
             known.task.cancel()
         if known.health is not None:
             known.health.cancel()
         if known.plugin is not None:
             await self._deregister(known.plugin)
-            log.info("Plugin deregistered: its socket is gone", plugin=known.plugin.name, socket=str(path))
+            log.info("Plugin deregistered: its socket is gone", plugin=known.plugin.name, socket=path)
 
     async def _deregister(self, plugin: _Plugin) -> None:
         plugins = self._plugins.get(plugin.name, [])
@@ -171,7 +173,7 @@ class PluginRegistry:
                 self._on_change(plugin.name)
         await plugin.client.close()
 
-    async def _register(self, path: Path, known: _Socket, group: asyncio.TaskGroup) -> None:
+    async def _register(self, path: str, known: _Socket, group: asyncio.TaskGroup) -> None:
         """One attempt to register what listens on a socket. Raises nothing."""
         try:
             async with grpc.aio.insecure_channel(f"unix:{path}", options=CHANNEL_OPTIONS) as channel:
@@ -183,8 +185,9 @@ class PluginRegistry:
             text = describe(error) if isinstance(error, grpc.aio.AioRpcError) else str(error)
             level = "DEBUG" if text == known.problem else "WARNING"
             known.problem = text
-            log.log(level, "Plugin not registered, trying again", socket=str(path), error=text)
+            log.log(level, "Plugin not registered, trying again", socket=path, error=text)
             known.try_at = loop_time() + known.backoff.next()
+            self._due.set()
         finally:
             known.task = None
 
@@ -195,7 +198,7 @@ class PluginRegistry:
             follow = self._healths.follow(plugin.name, plugin.client)
             known.health = group.create_task(follow, name=f"health {plugin.name}")
 
-    async def _negotiate(self, path: Path, known: _Socket, stub: "registration_grpc.RegistrationAsyncStub") -> None:
+    async def _negotiate(self, path: str, known: _Socket, stub: "registration_grpc.RegistrationAsyncStub") -> None:
         info = await stub.GetInfo(registration_pb2.InfoRequest(), timeout=_GET_INFO_SECONDS)
         try:
             version, versions = self._check(path, info)
@@ -204,7 +207,7 @@ class PluginRegistry:
             with contextlib.suppress(grpc.aio.AioRpcError):  # it is refused, whether it learns of it or not
                 await stub.NotifyRegistrationStatus(refusal, timeout=_NOTIFY_SECONDS)
             raise
-        endpoint = info.endpoint or str(path)
+        endpoint = info.endpoint or path
         health = _health_version(info, self._release)
         client = NodeClient(endpoint, self._release, versions, health)
         plugin = _Plugin(info.name, endpoint, version, client, health)
@@ -222,7 +225,7 @@ class PluginRegistry:
         log.info("Plugin registered", plugin=plugin.name, endpoint=endpoint)
 
     def _check(
-        self, path: Path, info: registration_pb2.PluginInfo
+        self, path: str, info: registration_pb2.PluginInfo
     ) -> tuple[tuple[int, ...], Sequence[PluginVersion] | None]:
         """The plugin's highest version, and the services to call. Raises _RefusedError when it cannot be registered."""
         if info.type != _TYPE:
@@ -235,7 +238,7 @@ class PluginRegistry:
             return (), self._check_structured(path, info)
         return self._check_classic(info), None
 
-    def _check_structured(self, path: Path, info: registration_pb2.PluginInfo) -> Sequence[PluginVersion]:
+    def _check_structured(self, path: str, info: registration_pb2.PluginInfo) -> Sequence[PluginVersion]:
         """The service to call: the first that the plugin lists and that the kubelet knows. Raises _RefusedError."""
         supported = list(info.supported_versions)
         if not supported:
@@ -247,7 +250,7 @@ class PluginRegistry:
                 f"none of services supported by the plugin ({', '.join(supported)}) are supported by the kubelet "
                 f"({', '.join(services)})"
             )
-        endpoint = info.endpoint or str(path)
+        endpoint = info.endpoint or path
         if any(each.endpoint == endpoint for each in self._plugins.get(info.name, ())):
             raise _RefusedError(f"endpoint {endpoint} already registered for DRA driver plugin {info.name}")
         return (chosen,)
@@ -275,18 +278,3 @@ def _health_version(info: registration_pb2.PluginInfo, release: Release) -> Heal
 def _parse_version(text: str) -> tuple[int, ...] | None:
     """The numbers of ``1.2.3``; None for anything else, which the kubelet ignores."""
     return tuple(map(int, text.removeprefix("v").split("."))) if re.fullmatch(r"v?\d+(\.\d+)+", text) else None
-
-
-def _sockets(folder: Path) -> Iterator[tuple[Path, _Identity]]:
-    """The sockets in the folder and the folders below."""
-    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if name.startswith("."):
-                continue
-            path = Path(parent, name)
-            with contextlib.suppress(FileNotFoundError):
-                status = path.lstat()
-                if stat.S_ISSOCK(status.st_mode):
-                    yield path, (status.st_dev, status.st_ino, status.st_mtime_ns)

@@ -14,6 +14,7 @@ from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager
 from fake_dra_driver.cluster.kubelet.dra.claimstate import DraError
 from fake_dra_driver.cluster.kubelet.dra.plugins import PluginRegistry
+from fake_dra_driver.cluster.kubelet.dra.socketfolders import SocketFolders
 from fake_dra_driver.cluster.releases import DEFAULT
 from tests.unit.cluster.kubelet.standin import StandInPlugin
 from tests.unit.cluster.kubelet.waiting import until
@@ -388,7 +389,8 @@ async def test_claims_of_a_pod_that_vanished_while_the_kubelet_was_away_are_unpr
 async def test_a_state_file_that_is_a_link_is_named_and_not_read(root: Path) -> None:
     file = root / "dra_manager_state"
     file.symlink_to("/dev/zero")
-    manager = ClaimManager(None, PluginRegistry(root, DEFAULT), root, DEFAULT)  # type: ignore[arg-type] # nothing is read
+    plugins = PluginRegistry(root, DEFAULT, SocketFolders())
+    manager = ClaimManager(None, plugins, root, DEFAULT)  # type: ignore[arg-type] # nothing is read
     with pytest.raises(DraError, match=f"{file} cannot be read: It is a symbolic link"):
         await manager.load()
 
@@ -397,6 +399,7 @@ async def test_a_state_file_that_is_a_link_is_named_and_not_read(root: Path) -> 
 async def test_a_damaged_state_file_is_named(root: Path, text: str) -> None:
     file = root / "dra_manager_state"
     file.write_text(text)
-    manager = ClaimManager(None, PluginRegistry(root, DEFAULT), root, DEFAULT)  # type: ignore[arg-type] # nothing is read
+    plugins = PluginRegistry(root, DEFAULT, SocketFolders())
+    manager = ClaimManager(None, plugins, root, DEFAULT)  # type: ignore[arg-type] # nothing is read
     with pytest.raises(DraError, match=f"{file} is damaged"):
         await manager.load()

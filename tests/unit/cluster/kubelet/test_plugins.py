@@ -12,6 +12,7 @@ import pytest
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet.dra.calls import ClaimRequest, PluginError
 from fake_dra_driver.cluster.kubelet.dra.plugins import PluginRegistry
+from fake_dra_driver.cluster.kubelet.dra.socketfolders import SocketFolders
 from fake_dra_driver.cluster.releases import DEFAULT
 from tests.unit.cluster.kubelet.standin import StandInPlugin
 from tests.unit.cluster.kubelet.waiting import until
@@ -22,13 +23,14 @@ FOLDER = "var/lib/kubelet/plugins_registry"
 
 @contextlib.asynccontextmanager
 async def registry_of(root: Path) -> AsyncIterator[PluginRegistry]:
-    registry = PluginRegistry(root / FOLDER, DEFAULT, poll_seconds=0.01)
-    task = asyncio.create_task(registry.run())
-    try:
-        yield registry
-    finally:
-        task.cancel()
-        await asyncio.wait((task,))
+    async with SocketFolders(poll_seconds=0.01) as folders:
+        registry = PluginRegistry(root / FOLDER, DEFAULT, folders)
+        task = asyncio.create_task(registry.run())
+        try:
+            yield registry
+        finally:
+            task.cancel()
+            await asyncio.wait((task,))
 
 
 async def test_a_plugin_is_registered_and_hears_of_it(root: Path) -> None:

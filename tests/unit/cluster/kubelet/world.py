@@ -14,6 +14,7 @@ from fake_dra_driver.cluster import Timing
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.kinds import ContainerStatus, Node
 from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
+from fake_dra_driver.cluster.kubelet.dra.socketfolders import SocketFolders
 from fake_dra_driver.cluster.kubelet.kubelet import Kubelet, KubeletOptions
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.pod import Pod
@@ -72,8 +73,8 @@ class World:
         self.options = KubeletOptions(
             node_name=NODE,
             root=root,
+            socket_folders=SocketFolders(poll_seconds=0.02),
             logs=self.logs,
-            poll_seconds=0.02,
             renew_seconds=0.05,
             timing=Timing(resync_seconds=0.05, retry_seconds=0.05),
         )
@@ -102,6 +103,7 @@ class World:
 
     async def boot(self) -> None:
         """The machine comes up."""
+        await self._stack.enter_async_context(self.options.socket_folders)
         self._runtime = await self._stack.enter_async_context(ProcessRuntime(self.root))
 
     async def start(self, **options: Any) -> Kubelet:
