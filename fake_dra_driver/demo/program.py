@@ -27,6 +27,7 @@ from fake_dra_driver.demo.settings import ClusterUpSettings, DemoSettings, Fault
 from fake_dra_driver.demo.walk import Walk, what_next
 from fake_dra_driver.runtime.garbage import spare_long_lived
 from fake_dra_driver.runtime.log import setup_logging
+from fake_dra_driver.runtime.tlsbuffers import shrink_tls_buffers
 from fake_dra_driver.untrustedtext import some_lines
 
 __all__ = ["node_names", "run_cluster_fault", "run_cluster_up", "run_demo"]
@@ -124,6 +125,7 @@ async def run_cluster_up(
     """
     setup_logging(settings.logging_format, settings.verbosity, least="ERROR")
     spare_long_lived()
+    shrink_tls_buffers()
     interrupted = _Interrupted()
     cluster, values = await asyncio.to_thread(_planned, settings)
     cluster.notes |= {"programVersion": __version__, **(notes or {})}

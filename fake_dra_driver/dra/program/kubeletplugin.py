@@ -33,6 +33,7 @@ from fake_dra_driver.dra.program.settings import KubeletPluginSettings
 from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.dra.servedapi import DraApi
 from fake_dra_driver.dra.structured.metadata import DeviceMetadata
+from fake_dra_driver.hosting.process import shared_process
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import RuntimeLayerError
@@ -50,6 +51,8 @@ RETIRE_SECONDS: Final = 3.0
 MAX_CONNECTIONS: Final = 16
 """To the API server. A node whose pods all start at once asks about all of their claims at once: with a connection for
 each of 100, that were as many TLS handshakes, and 30 MiB more of memory on every node."""
+MAX_CONNECTIONS_OF_ONE_OF_MANY: Final = 2
+"""The same where the plugins of many nodes share a process: hundreds of them start at once."""
 
 log = logger.bind(component="program")
 
@@ -178,7 +181,7 @@ async def run_kubelet_plugin(
         names.kubelet_plugin,
         "kubelet-plugin",
         host=settings.node_name,
-        max_connections=MAX_CONNECTIONS,
+        max_connections=MAX_CONNECTIONS if shared_process.get() is None else MAX_CONNECTIONS_OF_ONE_OF_MANY,
     )
     key = NamespacedName(settings.namespace, settings.node_name)
     files = DiskFiles()

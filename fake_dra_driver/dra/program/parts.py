@@ -20,6 +20,7 @@ from fake_dra_driver.runtime.healthz import HealthServer
 from fake_dra_driver.runtime.manager import Election, Manager
 from fake_dra_driver.runtime.metrics import Metrics
 from fake_dra_driver.runtime.session import RequestLimiter
+from fake_dra_driver.runtime.tlsbuffers import shrink_tls_buffers
 from fake_dra_driver.runtime.transport import MAX_CONNECTIONS
 
 __all__ = ["ProgramParts", "make_parts"]
@@ -84,6 +85,7 @@ async def make_parts(
         CredentialsError: no credentials were found, or they cannot be read.
     """
     spare_long_lived()
+    shrink_tls_buffers()
     metrics = Metrics(names.metrics)
     client = await Client.connect(
         kubeconfig=settings.kubeconfig or None,
