@@ -120,9 +120,13 @@ class Cluster:
         """
         if nodes is None:
             nodes = () if pools else (DEFAULT_NODE,)
-        if len(set(nodes)) != len(nodes):
-            raise ClusterError("two nodes have the same name")
         check_pools(pools)
+        first_nodes: Sequence[tuple[str, NodePool | None]] = [
+            *((name, None) for name in nodes),
+            *((node_name(pool, number), pool) for pool in pools for number in range(1, pool.count + 1)),
+        ]
+        if len({name for name, _ in first_nodes}) != len(first_nodes):
+            raise ClusterError("two nodes have the same name")
         self.release = find_release(kubernetes_version).with_gates(feature_gates or {})
         """What the cluster behaves like, with the feature gates that were switched."""
         server_release = self.release.name if self.release.api_server else DEFAULT.name
@@ -139,10 +143,7 @@ class Cluster:
         """By name. ``add_pool`` adds one."""
         self._warden = Warden()
         self._nodes = ClusterNodes(self.server, self._warden)
-        self._first_nodes: Sequence[tuple[str, NodePool | None]] = [
-            *((name, None) for name in nodes),
-            *((node_name(pool, number), pool) for pool in pools for number in range(1, pool.count + 1)),
-        ]
+        self._first_nodes = first_nodes
         self._components: dict[str, Component] = {}
         # By name, as ``kube-scheduler``.
         self.faults = ClusterFaults(self.server, self._nodes, self._components)

@@ -5,6 +5,9 @@ other may be cancelled, and may ask while the node is still starting. A name is 
 it. A node that is removed has lost its machine: its kubelet and its containers end without a word, then its Node is
 deleted, as by a cloud's controller (k8s.io/cloud-provider/controllers/nodelifecycle), with its pods, and at last its
 folder. What the Node owns, such as its Lease and ResourceSlices, goes by garbage collection.
+
+Others create and delete Nodes as well, by the API. A Node that somebody else has created is left alone, and its name is
+not given to another; a simulated node whose Node was deleted is gone.
 """
 
 import asyncio
@@ -19,21 +22,16 @@ from typing import Final
 from loguru import logger
 from typing_extensions import override
 
-from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.apiserver import ApiServer
-from fake_dra_driver.cluster.controllers.podgc import delete_orphan
 from fake_dra_driver.cluster.errors import ClusterError, listed, no_such
-from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.kubelet.containerruntime.hosts import Hosts
 from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
 from fake_dra_driver.cluster.node import EmbeddedNode
+from fake_dra_driver.cluster.nodeobjects import NodeObjects
 from fake_dra_driver.cluster.nodepool import NodePool, check_counts, node_name
 from fake_dra_driver.cluster.poolnode import node_manifest, node_options
 from fake_dra_driver.cluster.warden import Warden
-from fake_dra_driver.runtime.backoff import Backoff
-from fake_dra_driver.runtime.client import Client
-from fake_dra_driver.runtime.clock import loop_time, utc_now
-from fake_dra_driver.runtime.errors import NotFoundError, RuntimeLayerError
+from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError, RuntimeLayerError
 
 __all__ = ["ClusterNodes"]
 
@@ -41,8 +39,6 @@ log = logger.bind(component="nodes")
 
 _STARTING_AT_ONCE: Final = 16
 """More would not be faster, and each waits the longer for its first answer."""
-_REMOVAL_SECONDS: Final = 120.0
-"""For the API server to delete a node and its pods; it may be away for 100 s (``restart-apiserver``)."""
 
 
 @dataclass(slots=True)
@@ -59,6 +55,8 @@ class _Life:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     is_removed: bool = False
     """Whether it leaves for good, and not because the cluster ends."""
+    has_node: bool = False
+    """Whether the Node of its name is its own, once there is one."""
     problem: BaseException | None = None
     """Why it could not be started or removed."""
 
@@ -79,7 +77,7 @@ class ClusterNodes(Mapping[str, EmbeddedNode]):
         self._folders = itertools.count()
         self._starting = asyncio.Semaphore(_STARTING_AT_ONCE)
         self._hosts: Hosts | None = None
-        self._running: tuple[asyncio.TaskGroup, KubeletOptions, Client] | None = None
+        self._running: tuple[asyncio.TaskGroup, KubeletOptions, NodeObjects] | None = None
 
     @override
     def __getitem__(self, name: str) -> EmbeddedNode:
@@ -100,10 +98,11 @@ class ClusterNodes(Mapping[str, EmbeddedNode]):
 
     def of_pool(self, pool: NodePool | None) -> Sequence[str]:
         """The names of the nodes of a pool, or of none, that have started and stay, in the order of their coming."""
+        gone = {life.name for life in self._deleted_by_others()}
         return [
             life.name
             for life in self._lives.values()
-            if life.pool == pool and life.started.is_set() and not life.leave.is_set()
+            if life.pool == pool and life.started.is_set() and not life.leave.is_set() and life.name not in gone
         ]
 
     # --- start and stop ---
@@ -117,20 +116,20 @@ class ClusterNodes(Mapping[str, EmbeddedNode]):
             hosts: run programs of containers in processes that all nodes share.
         """
         self._hosts = hosts
-        # As the part of a real cluster that asks the cloud for its machines.
-        self._running = group, options, self._server.client("cloud-controller-manager")
+        self._running = group, options, NodeObjects(self._server)
 
     async def close(self) -> None:
         """Ends all of them, and waits for that. Their objects stay: the cluster that has them ends as well."""
         if self._running is None:
             return
-        (_, _, client), self._running = self._running, None
+        (_, _, objects), self._running = self._running, None
+        objects.end()
         lives = list(self._lives.values())
         for life in lives:
             life.leave.set()
         for life in lives:
             await life.ended.wait()
-        await client.close()
+        await objects.close()
 
     # --- nodes come ---
 
@@ -143,8 +142,12 @@ class ClusterNodes(Mapping[str, EmbeddedNode]):
             ClusterError: the cluster does not run; a name is taken, or more nodes do not fit, and none is started; or
                 some could not be started: the others are there.
         """
-        group = self._parts()[0]
-        self._check(names)
+        group, _, objects = self._parts()
+        await self._forget_deleted()
+        self._check([name for name, _ in names], objects)
+        pools = [*(life.pool for life in self._lives.values()), *(pool for _, pool in names)]
+        is_simulated = [_is_simulated(pool) for pool in pools]
+        check_counts(is_simulated.count(False), is_simulated.count(True))
         lives = [_Life(name, pool, f"n{next(self._folders)}") for name, pool in names]
         for life in lives:
             self._lives[life.name] = life
@@ -156,6 +159,7 @@ class ClusterNodes(Mapping[str, EmbeddedNode]):
             raise ClusterError(
                 f"{listed(life.name for life in failed)} could not be started: {failed[0].problem}"
             ) from failed[0].problem
+        self._check_running()
 
     async def add(self, pool: NodePool | None, count: int) -> Sequence[str]:
         """Starts more nodes of a pool, or of none, with the lowest numbers that are free. Returns their names.
@@ -163,19 +167,22 @@ class ClusterNodes(Mapping[str, EmbeddedNode]):
         Raises:
             ClusterError: as ``start``.
         """
+        objects = self._parts()[2]
+        await self._forget_deleted()
+        taken = self._lives.keys() | objects.names()
         candidates = (node_name(pool, number) for number in itertools.count(1))
-        names = list(itertools.islice((name for name in candidates if name not in self._lives), count))
+        names = list(itertools.islice((name for name in candidates if name not in taken), count))
         await self.start([(name, pool) for name in names])
         return names
 
-    def _check(self, names: Sequence[tuple[str, NodePool | None]]) -> None:
-        for name, _ in names:
+    def _check(self, names: Sequence[str], objects: NodeObjects) -> None:
+        """Raises ClusterError where a name cannot be given to a node."""
+        for name in names:
             if (known := self._lives.get(name)) is not None:
                 what = "being removed still" if known.is_removed else "there already"
                 raise ClusterError(f"The node {name} is {what}")
-        pools = [*(life.pool for life in self._lives.values()), *(pool for _, pool in names)]
-        is_simulated = [_is_simulated(pool) for pool in pools]
-        check_counts(is_simulated.count(False), is_simulated.count(True))
+        if others := objects.names().intersection(names):
+            raise ClusterError(f"There are Nodes of these names, which the cluster did not create: {listed(others)}")
 
     # --- nodes go ---
 
@@ -187,8 +194,13 @@ class ClusterNodes(Mapping[str, EmbeddedNode]):
         Raises:
             ClusterError: there is no such node, it is being removed already, or the API server does not delete it.
         """
-        self._parts()
+        objects = self._parts()[2]
+        await self._forget_deleted()
         life = self._lives.get(name)
+        if life is None and name in objects.names():
+            raise ClusterError(
+                f"The cluster did not create the Node {name}: remove it with 'kubectl delete node {name}'"
+            )
         if life is None:
             raise no_such("node", name, self._lives)
         if life.is_removed:
@@ -198,19 +210,38 @@ class ClusterNodes(Mapping[str, EmbeddedNode]):
         await life.ended.wait()
         if life.problem is not None:
             raise ClusterError(f"The node {name} was not removed as a whole: {life.problem}") from life.problem
+        self._check_running()
 
     async def cordon(self, name: str, *, unschedulable: bool) -> bool:
         """Marks a node as unschedulable, or no longer. Returns whether it was not so already. Raises ClusterError."""
-        client = self._parts()[2]
-        key = NamespacedName("", name)
+        objects = self._parts()[2]
         try:
-            node = await client.get(Node, key)
+            return await objects.mark(name, unschedulable=unschedulable)
         except NotFoundError:
-            raise no_such("node", name, self._lives) from None
-        if node.spec.unschedulable == unschedulable:
-            return False
-        await client.merge_patch(Node, key, {"spec": {"unschedulable": unschedulable or None}})
-        return True
+            if name in self._embedded:
+                raise ClusterError(
+                    f"The Node {name} was deleted, and comes back when its kubelet is restarted"
+                ) from None
+            raise no_such("node", name, objects.names()) from None
+
+    def _deleted_by_others(self) -> Sequence[_Life]:
+        """The simulated nodes of which the API server has no Node any more."""
+        if self._running is None:
+            return ()
+        names = self._running[2].names()
+        return [
+            life
+            for life in self._lives.values()
+            if _is_simulated(life.pool) and life.started.is_set() and not life.leave.is_set() and life.name not in names
+        ]
+
+    async def _forget_deleted(self) -> None:
+        """Gives the names of nodes free whose Node was deleted by others."""
+        deleted = self._deleted_by_others()
+        for life in deleted:
+            life.leave.set()
+        for life in deleted:
+            await life.ended.wait()
 
     # --- the life of one node ---
 
@@ -234,16 +265,23 @@ class ClusterNodes(Mapping[str, EmbeddedNode]):
     @contextlib.asynccontextmanager
     async def _machine(self, life: _Life) -> AsyncIterator[None]:
         """The node as long as it is switched on. Raises RuntimeLayerError or OSError when it cannot be started."""
-        group, options, client = self._parts()
+        group, options, objects = self._parts()
         if life.pool is not None and life.pool.simulated:
-            async with self._starting:
-                await client.create(Node.from_wire(node_manifest(life.pool, life.name)))
+            life.has_node = True
+            try:
+                async with self._starting:
+                    await objects.create(node_manifest(life.pool, life.name))
+            except AlreadyExistsError:
+                life.has_node = False
+                raise
             yield
             return
         options = node_options(options, life.name, options.root / life.folder, life.pool)
         node = EmbeddedNode(self._server, options, group, self._warden, self._hosts)
         async with contextlib.AsyncExitStack() as stack:
             async with self._starting:
+                # A kubelet takes over a Node that is there.
+                life.has_node = life.name not in objects.names()
                 await stack.enter_async_context(node)
             self._embedded[life.name] = node
             try:
@@ -260,38 +298,24 @@ class ClusterNodes(Mapping[str, EmbeddedNode]):
 
     async def _forget(self, life: _Life) -> None:
         """Deletes the Node, its pods and its folder. Raises RuntimeLayerError or OSError."""
+        if self._running is None:
+            return
+        _, options, objects = self._running
         try:
-            await self._delete_objects(life.name)
+            if life.has_node:
+                await objects.delete(life.name)
         finally:
-            if self._running is not None:
-                await asyncio.to_thread(_remove, self._running[1].root / life.folder)
+            await asyncio.to_thread(_remove, options.root / life.folder)
 
-    async def _delete_objects(self, name: str) -> None:
-        """Raises the last RuntimeLayerError when the API server does not do it in time, or the cluster ends."""
-        backoff, deadline = Backoff(0.2, 2.0), loop_time() + _REMOVAL_SECONDS
-        while self._running is not None:
-            client = self._running[2]
-            try:
-                await _delete_node(client, name)
-                return
-            except RuntimeLayerError as error:
-                if loop_time() > deadline:
-                    raise
-                log.warning("Node not deleted, trying again", node=name, error=str(error))
-            await asyncio.sleep(backoff.next())
-
-    def _parts(self) -> tuple[asyncio.TaskGroup, KubeletOptions, Client]:
+    def _parts(self) -> tuple[asyncio.TaskGroup, KubeletOptions, NodeObjects]:
         if self._running is None:
             raise ClusterError("The cluster does not run")
         return self._running
 
-
-async def _delete_node(client: Client, name: str) -> None:
-    """Deletes a Node, then the pods that are bound to it: no pod can be bound any more by who knows of the deletion."""
-    with contextlib.suppress(NotFoundError):
-        await client.delete(Node, NamespacedName("", name))
-    for pod in (await client.list(Pod, field_selector=f"spec.nodeName={name}")).items:
-        await delete_orphan(client, pod, utc_now())
+    def _check_running(self) -> None:
+        """Raises ClusterError once all nodes have ended, with the cluster."""
+        if self._running is None:
+            raise ClusterError("The cluster has ended meanwhile")
 
 
 def _remove(folder: Path) -> None:

@@ -164,6 +164,10 @@ class ApiServer:
         """The objects of a resource as JSON, in the version in which they are stored; for statistics about many."""
         return [record.body for record in self._parts.store.collection((group, plural)).records()]
 
+    def stored_names(self, group: str, plural: str) -> frozenset[str]:
+        """The names of the objects of a resource, in whatever namespace; known at once, also while it is stopped."""
+        return frozenset(record.key.name for record in self._parts.store.collection((group, plural)).records())
+
     # --- clients ---
 
     def client(self, user_agent: str, *, default_timeout_seconds: float = 10.0) -> Client:

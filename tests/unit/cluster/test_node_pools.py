@@ -9,7 +9,7 @@ import pytest
 
 from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.cluster import Cluster, ClusterError, NodePool, NodeTaint
+from fake_dra_driver.cluster import Cluster, ClusterError, NodePool, NodeTaint, nodepool
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.testing import QUICK
 
@@ -201,3 +201,83 @@ async def test_what_is_not_there(cluster: Cluster) -> None:
     with pytest.raises(ClusterError, match=r"1002 nodes with a kubelet do not fit"):
         await cluster.add_nodes("gpu", 1000)
     assert cluster.nodes == ("gpu-1", "gpu-2")
+
+
+async def test_a_node_of_somebody_else_is_left_alone(cluster: Cluster) -> None:
+    await cluster.apply(
+        {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "fake-3"}},
+        {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "gpu-3"}},
+        ACCOUNT,
+        _pod("p", "fake-3"),
+    )
+    assert await cluster.add_nodes("fake", 2) == ["fake-2", "fake-4"]
+    assert await cluster.add_nodes("gpu", 1) == ["gpu-4"]
+    with pytest.raises(
+        ClusterError, match="did not create the Node fake-3: remove it with 'kubectl delete node fake-3'"
+    ):
+        await cluster.remove_node("fake-3")
+    assert await _names(cluster) > {"fake-3", "gpu-3"}
+    assert (await cluster.client.get(Pod, NamespacedName("default", "p"))).spec.node_name == "fake-3"
+
+
+async def test_a_node_that_somebody_else_creates_meanwhile_is_left_alone(cluster: Cluster) -> None:
+    await cluster.apply(ACCOUNT)
+    adding = asyncio.create_task(cluster.add_nodes("fake", 1))
+    await asyncio.sleep(0)  # its name is chosen
+    await cluster.client.create(Node.from_wire({"metadata": {"name": "fake-2"}}))
+    with pytest.raises(ClusterError, match=r"fake-2 could not be started: .*already exists"):
+        await adding
+    assert "fake-2" in await _names(cluster)
+
+
+async def test_a_simulated_node_that_is_deleted_by_the_api_is_gone(cluster: Cluster) -> None:
+    await cluster.add_nodes("fake", 2)
+    await cluster.client.delete(Node, NamespacedName("", "fake-2"))
+    assert cluster.nodes_of_pool("fake") == ["fake-1", "fake-3"]
+    for work in (cluster.remove_node("fake-2"), cluster.cordon("fake-2")):
+        with pytest.raises(ClusterError, match=r"There is no node fake-2\. Did you mean fake-[13]\?"):
+            await work
+    assert await cluster.add_nodes("fake") == ["fake-2"]
+    await cluster.remove_node("fake-2")
+
+
+async def test_the_node_of_a_kubelet_is_deleted_by_the_api(cluster: Cluster) -> None:
+    """Its machine is there still."""
+    await cluster.client.delete(Node, NamespacedName("", "gpu-1"))
+    with pytest.raises(ClusterError, match="The Node gpu-1 was deleted, and comes back when its kubelet is restarted"):
+        await cluster.cordon("gpu-1")
+    assert cluster.nodes_of_pool("gpu") == ["gpu-1", "gpu-2"]
+    await cluster.remove_node("gpu-1")
+    assert await cluster.add_nodes("gpu") == ["gpu-1"]
+
+
+async def test_nodes_deleted_by_the_api_do_not_count(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodepool, "MAX_SIMULATED", 3)
+    for _ in range(4):
+        for name in await cluster.add_nodes("fake", 2):
+            await cluster.client.delete(Node, NamespacedName("", name))
+    with pytest.raises(ClusterError, match="4 simulated nodes do not fit"):
+        await cluster.add_nodes("fake", 3)
+
+
+@pytest.mark.parametrize("pool", ["fake", "gpu"])
+async def test_the_api_server_is_away_while_a_node_comes(cluster: Cluster, pool: str) -> None:
+    cluster.faults.fail_requests("503", verb="create", resource="nodes", times=2)
+    (name,) = await cluster.add_nodes(pool)
+    assert name in await _names(cluster)
+
+
+async def test_the_cluster_ends_while_somebody_waits_for_a_node() -> None:
+    async with Cluster(pools=(FAKE,), **QUICK) as cluster:
+        cluster.faults.fail_requests("503", verb="create", resource="nodes")
+        cluster.faults.fail_requests("503", verb="delete", resource="nodes")
+        tasks = [asyncio.create_task(work) for work in (cluster.add_nodes("fake"), cluster.remove_node("fake-1"))]
+        await asyncio.sleep(0)
+    for task in tasks:
+        with pytest.raises(ClusterError):
+            await task
+
+
+def test_a_node_is_called_like_one_of_a_pool() -> None:
+    with pytest.raises(ClusterError, match="two nodes have the same name"):
+        Cluster(nodes=("gpu-1",), pools=(GPU,))
