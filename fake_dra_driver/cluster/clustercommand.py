@@ -7,10 +7,10 @@ with ``kubectl cordon``; what cannot be done is a ClusterError.
 import asyncio
 import inspect
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.conditions import is_true
@@ -21,8 +21,12 @@ from fake_dra_driver.cluster.node import EmbeddedNode
 from fake_dra_driver.cluster.nodepool import POOL_LABEL, NodePool
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import utc_now
+from fake_dra_driver.runtime.errors import RuntimeLayerError
 
 __all__ = ["ClusterCommand", "CommandableCluster"]
+
+_NO_POOL: Final = "-"
+"""In place of a pool's name; no pool can have it."""
 
 
 class CommandableCluster(Protocol):
@@ -41,6 +45,9 @@ class CommandableCluster(Protocol):
 
     @property
     def kubeconfig(self) -> Path: ...
+
+    @property
+    def nodes(self) -> Sequence[str]: ...
 
     def machine(self, name: str) -> EmbeddedNode | None: ...
 
@@ -96,36 +103,32 @@ class ClusterCommand:
     # --- nodes ---
 
     async def _add(self, *, pool: str = "", count: int = 1) -> str:
-        if not pool and len(self._cluster.pools) == 1 and not self._cluster.nodes_of_pool(""):
-            (pool,) = self._cluster.pools
-        elif not pool and self._cluster.pools:
-            raise ClusterError(f"Name the pool to add a node to. There are: {listed(self._cluster.pools)}")
-        names = await self._cluster.add_nodes(pool, count)
+        pools = self._cluster.pools
+        if not pool and len(pools) == 1 and not self._cluster.nodes_of_pool(""):
+            (pool,) = pools
+        elif not pool and pools:
+            raise ClusterError(
+                f"Name the pool to add a node to, or {_NO_POOL} for a node that is in none. There are: {listed(pools)}"
+            )
+        names = await self._cluster.add_nodes("" if pool == _NO_POOL else pool, count)
         return f"added: {listed(names)}"
 
     async def _remove(self, *, nodes: Sequence[str]) -> str:
-        problems = await asyncio.gather(*map(self._problem_of_removal, nodes))
-        removed = [name for name, problem in zip(nodes, problems, strict=True) if problem is None]
-        failed = [str(problem) for problem in problems if problem is not None]
-        if failed:
-            done = f" Removed: {listed(removed)}" if removed else ""
-            raise ClusterError(f"{'; '.join(failed)}{done}")
-        return f"removed: {listed(removed)}"
-
-    async def _problem_of_removal(self, name: str) -> ClusterError | None:
-        try:
-            await self._cluster.remove_node(name)
-        except ClusterError as error:
-            return error
-        return None
+        had_kubelets = bool(self._cluster.nodes)
+        removed = await _for_each(nodes, self._cluster.remove_node, "removed")
+        text = f"removed: {listed(removed)}"
+        if self._cluster.nodes or not had_kubelets:
+            return text
+        word = f" {_NO_POOL}" if self._cluster.pools else ""
+        return f"{text}. No node with a kubelet is left, so no container runs: 'cluster node add{word}' adds one"
 
     async def _cordon(self, *, nodes: Sequence[str]) -> str:
-        new = [name for name in nodes if await self._cluster.cordon(name)]
-        return f"cordoned: {listed(new)}" if new else f"cordoned already: {listed(nodes)}"
+        new = await _for_each(nodes, self._cluster.cordon, "cordoned")
+        return f"cordoned: {listed(new)}" if new else f"cordoned already: {listed(set(nodes))}"
 
     async def _uncordon(self, *, nodes: Sequence[str]) -> str:
-        new = [name for name in nodes if await self._cluster.uncordon(name)]
-        return f"uncordoned: {listed(new)}" if new else f"not cordoned: {listed(nodes)}"
+        new = await _for_each(nodes, self._cluster.uncordon, "uncordoned")
+        return f"uncordoned: {listed(new)}" if new else f"not cordoned: {listed(set(nodes))}"
 
     # --- the cluster ---
 
@@ -164,6 +167,28 @@ class ClusterCommand:
         # The answer is on its way when it ends.
         asyncio.get_running_loop().call_soon(self._cluster.end)
         return str(self._cluster.folder)
+
+
+async def _for_each(names: Iterable[str], act: Callable[[str], Awaitable[bool | None]], done: str) -> Sequence[str]:
+    """Does something to each node, once. Returns those for which the answer was not that it is so already.
+
+    Raises:
+        ClusterError: it cannot be done to some; it says to which it was done.
+    """
+    changed, problems = [], []
+
+    async def attempt(name: str) -> None:
+        try:
+            if await act(name) is not False:
+                changed.append(name)
+        except RuntimeLayerError as error:
+            problems.append(str(error))
+
+    await asyncio.gather(*map(attempt, dict.fromkeys(names)))
+    if problems:
+        sentences = [problem if problem.endswith((".", "?")) else f"{problem}." for problem in problems]
+        raise ClusterError(" ".join([*sentences, *([f"{done.capitalize()}: {listed(changed)}"] if changed else ())]))
+    return changed
 
 
 def _wire(at: datetime | None) -> str:

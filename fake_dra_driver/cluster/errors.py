@@ -19,6 +19,8 @@ __all__ = ["ClusterError", "listed", "no_such"]
 
 _LISTED = 10
 """More names than that are counted: a cluster may have 200 nodes."""
+_CLOSE = 0.75
+"""Of difflib: a100-1 is not meant to be h100-3."""
 
 
 class ClusterError(RuntimeLayerError):
@@ -29,7 +31,7 @@ def no_such(what: str, name: str, known: Iterable[str]) -> ClusterError:
     """The error for a name that is unknown: it says which was probably meant, or else which names there are."""
     names = sorted(known, key=natural_order)
     # The end of a name is enough to recognize it: nodes of one cluster, and pods of one set, begin alike.
-    close = [each for each in names if each.endswith(name)] or get_close_matches(name, names, n=1)
+    close = [each for each in names if each.endswith(name)] or get_close_matches(name, names, n=1, cutoff=_CLOSE)
     advice = f"Did you mean {close[0]}?" if name and close else f"There are: {listed(names)}."
     return ClusterError(f"There is no {what} {name}. {advice}")
 

@@ -75,9 +75,9 @@ class NodeAddSettings(NodeCommandSettings):
     pool: Annotated[
         str,
         Flag(EMBEDDED, "POOL", positional=True, variable="NODE_POOL", unset="the only one"),
-        Allowed("name of a pool"),
+        Allowed("name of a pool, or -"),
     ] = ""
-    """The pool; in a cluster without pools, none."""
+    """The pool; - for nodes that are in none, as all are in a cluster without pools."""
     count: Annotated[int, Flag(EMBEDDED, "N", variable="NODES_ADDED")] = Field(default=1, ge=1)
     """How many nodes."""
 

@@ -33,16 +33,36 @@ async def test_nodes_come_and_go(cluster: Cluster) -> None:
     assert await _tell(cluster, "node-add", count=2) == "added: gpu-3, gpu-4"
     assert await _tell(cluster, "node-remove", nodes=["gpu-1", "gpu-4"]) == "removed: gpu-1, gpu-4"
     await cluster.add_pool(NodePool(name="cpu", count=0))
-    with pytest.raises(ClusterError, match=r"Name the pool to add a node to\. There are: cpu, gpu$"):
+    with pytest.raises(ClusterError, match=r"Name the pool to add a node to, or - for .* none\. There are: cpu, gpu$"):
         await _tell(cluster, "node-add")
     assert await _tell(cluster, "node-add", pool="cpu") == "added: cpu-1"
     assert set(await _nodes(cluster)) == {"gpu-2", "gpu-3", "cpu-1"}
 
 
 async def test_some_nodes_are_not_there(cluster: Cluster) -> None:
-    with pytest.raises(ClusterError, match=r"^There is no node gpu-7\. .*; There is no node x\. .* Removed: gpu-1$"):
+    with pytest.raises(
+        ClusterError, match=r"^There is no node gpu-7\. Did .*\? There is no node x\. .*\. Removed: gpu-1$"
+    ):
         await _tell(cluster, "node-remove", nodes=["gpu-7", "gpu-1", "x"])
     assert set(await _nodes(cluster)) == {"gpu-2"}
+
+
+async def test_a_node_is_named_twice(cluster: Cluster) -> None:
+    assert await _tell(cluster, "node-cordon", nodes=["gpu-1", "gpu-1"]) == "cordoned: gpu-1"
+    assert await _tell(cluster, "node-cordon", nodes=["gpu-1", "gpu-1"]) == "cordoned already: gpu-1"
+    assert await _tell(cluster, "node-remove", nodes=["gpu-1", "gpu-1"]) == "removed: gpu-1"
+
+
+async def test_the_last_node_with_a_kubelet(cluster: Cluster) -> None:
+    assert await _tell(cluster, "node-remove", nodes=["gpu-1", "gpu-2"]) == (
+        "removed: gpu-1, gpu-2. No node with a kubelet is left, so no container runs: 'cluster node add -' adds one"
+    )
+    assert await _tell(cluster, "node-add", pool="-") == f"added: {DEFAULT_NODE}"
+
+
+async def test_some_nodes_to_cordon_are_not_there(cluster: Cluster) -> None:
+    with pytest.raises(ClusterError, match=r"^There is no node x\. There are: gpu-1, gpu-2\. Cordoned: gpu-2$"):
+        await _tell(cluster, "node-cordon", nodes=["gpu-2", "x"])
 
 
 async def test_cordon(cluster: Cluster) -> None:

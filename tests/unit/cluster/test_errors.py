@@ -13,6 +13,7 @@ NODES = [f"cluster-worker{number}" for number in ("", *range(2, 13))]
         ("worker10", "Did you mean cluster-worker10?"),
         ("worker", "Did you mean cluster-worker?"),
         ("clusterworker3", "Did you mean cluster-worker3?"),
+        ("custom-w3", f"There are: {', '.join(NODES[:10])} and 2 more."),
         ("x", f"There are: {', '.join(NODES[:10])} and 2 more."),
         ("", f"There are: {', '.join(NODES[:10])} and 2 more."),
     ],
