@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 __all__ = ["Program", "cpu_seconds", "free_port"]
@@ -29,13 +29,17 @@ class Program:
     started_at: float
     """Loop time right before it was started."""
     log: Path
+    _may_end: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     @asynccontextmanager
     async def run(
         cls, name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
     ) -> AsyncIterator["Program"]:
-        """Runs a command until the block ends, then stops it with SIGTERM. Its output is in ``folder/name.log``."""
+        """Runs a command until the block ends, then stops it with SIGTERM. Its output is in ``folder/name.log``.
+
+        Raises RuntimeError, in an ExceptionGroup, as soon as it ends by itself.
+        """
         log = folder / f"{name}.log"
         with log.open("ab") as output:
             started_at = asyncio.get_running_loop().time()
@@ -46,8 +50,12 @@ class Program:
                 stderr=output,
                 env={**os.environ, **(environment or {})},
             )
+        program = cls(name, process.pid, started_at, log)
         try:
-            yield cls(name, process.pid, started_at, log)
+            async with asyncio.TaskGroup() as group:
+                watch = group.create_task(program._fail_at_end(process))
+                yield program
+                watch.cancel()
         finally:
             if process.returncode is None:
                 process.send_signal(signal.SIGTERM)
@@ -56,6 +64,12 @@ class Program:
                 except TimeoutError:
                     process.kill()
                     await process.wait()
+
+    async def _fail_at_end(self, process: asyncio.subprocess.Process) -> None:
+        status = await process.wait()
+        if self._may_end.is_set():
+            return
+        raise RuntimeError(f"{self.name} ended by itself, with status {status}; its log: {self.log}")
 
     async def wait_ready(self, url: str) -> float:
         """Waits until the URL answers with 200. Returns the seconds since the start.
@@ -72,6 +86,7 @@ class Program:
 
     def kill(self) -> None:
         """Ends it with SIGKILL, without a chance to clean up."""
+        self._may_end.set()
         os.kill(self.pid, signal.SIGKILL)
 
     def resident_mib(self) -> float:
