@@ -11,7 +11,7 @@ from tests.support.kubectl import find_kubectl
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.sampled("pages that are walked", one_in=2)
+@pytest.mark.sampled("pages that are walked", one_in=3)
 @pytest.mark.parametrize(
     "page",
     [

@@ -39,7 +39,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """
     if item.get_closest_marker("sampled") is None:
         is_real = os.environ.get(TARGET_VARIABLE) == "kubeconfig"
-        item.add_marker(pytest.mark.sampled("scenarios", one_in=7 if is_real else 3))
+        item.add_marker(pytest.mark.sampled("scenarios", one_in=7 if is_real else 5))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

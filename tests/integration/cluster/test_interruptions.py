@@ -11,7 +11,7 @@ from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.demo.expectations import check_logs
 from tests.integration.cluster.world import CONTROLLER_MANAGER, PLUGIN, SCHEDULER, World
 
-pytestmark = pytest.mark.sampled("interruptions", one_in=3)
+pytestmark = pytest.mark.sampled("interruptions", one_in=5)
 
 Victim = Literal["controller", "plugin", "kubelet", "node", "control plane"]
 VICTIMS = pytest.mark.parametrize("victim", get_args(Victim))
