@@ -1,6 +1,7 @@
 """The caches of the controller in structured DRA. They keep little of each object: a cluster has many claims."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -9,7 +10,7 @@ from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.structured.claims import results_of
-from fake_dra_driver.runtime.cache import Cache, Informer
+from fake_dra_driver.runtime.cache import Cache, Change, Informer
 
 __all__ = ["StructuredCaches", "pools_of"]
 
@@ -61,6 +62,13 @@ class StructuredCaches:
     def pools_of(self, claim: v1.ResourceClaim) -> Iterable[str]:
         """The pools of the driver, each of which is a node, that a claim holds devices of."""
         return pools_of(claim, self.driver)
+
+    def nodes_of_change(self, change: Change[v1.ResourceClaim]) -> AbstractSet[str]:
+        """The nodes of which a claim held devices before, or holds some now; none where it holds the same."""
+        old, new = change.old, change.new
+        if old is not None and new is not None and old.status.allocation == new.status.allocation:
+            return frozenset()
+        return {node for claim in (old, new) if claim is not None for node in self.pools_of(claim)}
 
 
 def pools_of(claim: v1.ResourceClaim, driver: str) -> Iterable[str]:

@@ -8,7 +8,7 @@ write.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
@@ -127,7 +127,7 @@ class AllocatedClaimsReconciler(Reconciler, Generic[StateT, DeviceT, EntryT]):
         )
 
         def claim_changed(change: Change[v1.ResourceClaim]) -> None:
-            for node in self._nodes_of(change):
+            for node in self._caches.nodes_of_change(change):
                 controller.enqueue(NamespacedName(self._namespace, node), PROJECTION_DELAY_SECONDS)
 
         self._caches.claims.subscribe(claim_changed)
@@ -224,13 +224,6 @@ class AllocatedClaimsReconciler(Reconciler, Generic[StateT, DeviceT, EntryT]):
             self._incomplete.add(state.key)
             message = f"{left_out} of the claims that hold devices here are not in allocatedClaims, which is full"
             ALLOCATED_CLAIMS_INCOMPLETE.tell(self._events, state, message)
-
-    def _nodes_of(self, change: Change[v1.ResourceClaim]) -> Iterable[str]:
-        """The nodes of which a claim held devices before, or holds some now; none where that is the same."""
-        old, new = change.old, change.new
-        if old is not None and new is not None and old.status.allocation == new.status.allocation:
-            return ()
-        return {node for claim in (old, new) if claim is not None for node in self._caches.pools_of(claim)}
 
     def _matters(self, change: Change[StateT]) -> bool:
         """Whether the entries changed, or what they are made of or counted against."""

@@ -64,9 +64,7 @@ def _publisher(
     """Offers the devices of simulated nodes to the scheduler."""
 
     def claim_changed(change: Change[v1.ResourceClaim]) -> None:
-        old, new = change.old, change.new
-        before, after = (set() if claim is None else set(caches.pools_of(claim)) for claim in (old, new))
-        for node in before ^ after:
+        for node in caches.nodes_of_change(change):
             simulation.claims_changed(node)
 
     caches.claims.subscribe(claim_changed)
