@@ -72,8 +72,10 @@ class Reporter(Generic[StateT, EntryT]):
             summary=Summary(
                 nodes=len(every),
                 ready_nodes=sum(node.ready for node in every),
+                cordoned_nodes=sum(node.is_cordoned for node in every),
                 simulated_nodes=sum(node.simulated for node in every),
                 counts=_sum(node.counts for node in every),
+                closed_devices=sum(node.counts.unavailable for node in every if not node.ready),
                 models=_models_of(every),
                 claims=sum(node.claims for node in every),
                 waiting=len(waiting),

@@ -244,6 +244,11 @@ class NodeReport(_Model):
     problems: tuple[str, ...]
     """What is wrong, in words."""
 
+    @property
+    def is_cordoned(self) -> bool:
+        """Whether it would take claims but for ``kubectl cordon``."""
+        return not self.ready and (self.status, self.node_status) == ("Ready", "Ready,SchedulingDisabled")
+
 
 class FaultOnNodeReport(_Model):
     """What a DeviceFault does on one node."""
@@ -331,10 +336,14 @@ class Summary(_Model):
     """Nodes that have a NodeAllocationState."""
     ready_nodes: int
     """Those that take claims."""
+    cordoned_nodes: int = 0
+    """Those that would take claims but for `kubectl cordon`."""
     simulated_nodes: int = 0
     """Those that have no kubelet plugin, so that the controller says what they have."""
     counts: Counts
     """Devices of all nodes by what they are doing."""
+    closed_devices: int = 0
+    """Unavailable devices of nodes that take no claims."""
     models: tuple[ModelReport, ...] = ()
     """Devices of all nodes by type and model, sorted by these, without those that are missing."""
     claims: int

@@ -28,6 +28,7 @@ from fake_dra_driver.status.report import (
     ModelReport,
     NodeReport,
     Report,
+    Summary,
     WaitingClaim,
 )
 from fake_dra_driver.tablelayout import LEAST_WIDTH, Cell, Column, Layout, Row, Tone, age, printable, shorten, width_of
@@ -116,11 +117,11 @@ class _Table:
         if summary.nodes:
             head = f"{report.driver}{where}"
             states = [f"{counts.free} free", f"{counts.allocated} allocated", f"{counts.prepared} prepared"]
-            states += [f"{number} {name}" for name in ("unavailable", "missing") if (number := getattr(counts, name))]
+            closed = f" ({summary.closed_devices} on nodes that take no claims)" if summary.closed_devices else ""
+            states += [f"{counts.unavailable} unavailable{closed}"] if counts.unavailable else []
+            states += [f"{counts.missing} missing"] if counts.missing else []
             states += [f"{counts.shareable} with shares left"] if counts.shareable else []
-            not_ready = summary.nodes - summary.ready_nodes
-            simulated = f", {summary.simulated_nodes} simulated" if summary.simulated_nodes else ""
-            facts.append(("NODES", f"{summary.nodes}: {summary.ready_nodes} ready, {not_ready} not ready{simulated}"))
+            facts.append(("NODES", f"{summary.nodes}: {_nodes_by_status(summary)}"))
             facts.append(("DEVICES", f"{counts.devices}: {', '.join(states)}"))
             if self._several_models:
                 facts.append(("FREE", _by_model(summary.models, LINES_OF_A_LIST)))
@@ -306,9 +307,17 @@ def _status(node: NodeReport) -> str:
         return "NodeGone"
     if node.status != "Ready":
         return shorten(printable(node.status), LEAST_WIDTH)  # whoever may write the object can have it say anything
-    if node.node_status == "Ready,SchedulingDisabled":
+    if node.is_cordoned:
         return "Cordoned"
     return "NotReady" if node.node_status != "Ready" else "Closed"
+
+
+def _nodes_by_status(summary: Summary) -> str:
+    """How many nodes are ready, cordoned, and neither; and how many of them all are simulated."""
+    others = summary.nodes - summary.ready_nodes - summary.cordoned_nodes
+    cordoned = [f"{summary.cordoned_nodes} cordoned"] if summary.cordoned_nodes else []
+    simulated = [f"{summary.simulated_nodes} simulated"] if summary.simulated_nodes else []
+    return ", ".join([f"{summary.ready_nodes} ready", *cordoned, f"{others} not ready", *simulated])
 
 
 def _status_cell(node: NodeReport) -> Cell:

@@ -153,7 +153,8 @@ async def test_a_node_that_is_cordoned(cluster: Cluster, capsys: pytest.CaptureF
     await cluster.client.merge_patch(Node, NamespacedName("", "worker-2"), {"spec": {"unschedulable": True}})
     assert await status(cluster) == 0
     printed = capsys.readouterr().out
-    assert "NODES    2: 1 ready, 1 not ready\nDEVICES  4: 2 free, 0 allocated, 0 prepared, 2 unavailable\n" in printed
+    assert "NODES    2: 1 ready, 1 cordoned, 0 not ready\n" in printed
+    assert "\nDEVICES  4: 2 free, 0 allocated, 0 prepared, 2 unavailable (2 on nodes that take no claims)\n" in printed
     assert "NODE worker-2  Cordoned, 0 of 2 MODEL free" in printed
     assert "  ! its node is cordoned (SchedulingDisabled)\n" in printed
 

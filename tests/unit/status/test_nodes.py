@@ -83,6 +83,17 @@ def test_a_node_that_takes_no_pods_has_nothing_free(
     assert (summary.nodes, summary.ready_nodes, summary.counts.free) == (2, 1, 1)
 
 
+def test_a_cordoned_node_is_told_from_one_that_is_not_ready(world: World | StructuredWorld) -> None:
+    world.node("closed", devices=5)
+    update(spec={"unschedulable": True})(world)
+    world.api.update(Node, "closed", "", {"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}})
+    report = report_of(world.api, version=version_of(world))
+    assert (report.summary.ready_nodes, report.summary.cordoned_nodes, report.summary.closed_devices) == (1, 1, 7)
+    lines = table(report, datetime(2026, 1, 1, tzinfo=UTC), Detail.SHORT).splitlines()
+    assert lines[1] == "NODES    3: 1 ready, 1 cordoned, 1 not ready"
+    assert lines[2].endswith(", 7 unavailable (7 on nodes that take no claims)")
+
+
 def test_taints_of_people_and_other_conditions_change_nothing(world: World | StructuredWorld) -> None:
     taint("example.com/fake-devices")(world)
     assert (reported(world).ready, reported(world).problems) == (True, ())

@@ -115,7 +115,8 @@ async def test_field_names_are_stable() -> None:
     assert document.keys() == {"version", "driver", "namespace", "summary", "nodes", "waiting", "faults", "notes"}
     assert document["version"] == "v1"
     assert document["summary"].keys() == {
-        *("nodes", "readyNodes", "simulatedNodes", "counts", "models", "claims", "waiting", "unused"),
+        *("nodes", "readyNodes", "cordonedNodes", "simulatedNodes", "counts", "closedDevices", "models", "claims"),
+        *("waiting", "unused"),
     }
     counts = {"devices", "free", "allocated", "prepared", "unavailable", "missing", "shareable"}
     assert document["summary"]["counts"].keys() == node["counts"].keys() == counts

@@ -130,7 +130,8 @@ def test_what_a_person_reads_of_a_hostile_cluster() -> None:
 
 EXPECTED: Final = r"""fake.resource.3-shake.com in fake-system
 NODES    2: 1 ready, 1 not ready
-DEVICES  5: 2 free, 1 allocated, 0 prepared, 2 unavailable, 1 missing
+DEVICES  5: 2 free, 1 allocated, 0 prepared, 2 unavailable (2 on nodes that take
+         no claims), 1 missing
 FREE     2 of 3 MODEL, 0 of 2 x\x1b[31m\ndefault/forged \x20pod-1 \x205s\u202e
 CLAIMS   2 with devices, 7 waiting
 
