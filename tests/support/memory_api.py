@@ -126,8 +126,9 @@ class MemoryClient:
         items = tuple(kind.from_wire(copy.deepcopy(wire)) for wire in found if _is_selected(wire, field_selector))
         return ListResult(items=items, resource_version="0")
 
-    async def create(self, obj: K) -> K:
+    async def create(self, obj: K, *, is_dry_run: bool = False) -> K:
         """Creates an object; an error when there is one of that name."""
+        assert not is_dry_run
         kind = type(obj)
         await self._begin("create", kind)
         if obj.key in self.api.objects.get(kind.resource.kind, {}):

@@ -145,10 +145,13 @@ class SliceClient(MemoryClient):
         await self.before_read("get", kind.resource.kind)
         return await super().get(kind, key)
 
-    async def create(self, obj: K) -> K:
-        """Creates an object; an error when there is one of that name."""
+    async def create(self, obj: K, *, is_dry_run: bool = False) -> K:
+        """Creates an object, or says what would become of it; an error when there is one of that name."""
         kind = type(obj)
         await self._begin("create", kind)
+        if is_dry_run:
+            self.writes.append(("try", obj.key.name))
+            return kind.from_wire(self.world.store(obj.to_wire(), None))
         if obj.key in self.api.objects.get(_KIND, {}):
             raise self._error(409, kind, obj.key, "AlreadyExists", "it exists", "create")
         self.writes.append(("create", obj.key.name))

@@ -16,11 +16,11 @@ from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.structured.acceptedslices import AcceptedSlices
-from fake_dra_driver.dra.structured.featuregates import dropped_fields
+from fake_dra_driver.dra.structured.featuregates import DroppedFields, dropped_fields
 from fake_dra_driver.dra.structured.pool import Pool, PoolError, is_name_of_pool, must_count_beside, slices_of
 from fake_dra_driver.dra.structured.poollimits import check_pools
 from fake_dra_driver.dra.structured.publishobserver import PublishObserver, SilentPublishObserver
-from fake_dra_driver.dra.structured.slices import Accepted, Plan, plan_pool
+from fake_dra_driver.dra.structured.slices import Plan, plan_pool
 from fake_dra_driver.dra.structured.slicewriter import SliceClient, SliceWriter, Written
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.clock import Clock, loop_time
@@ -40,6 +40,9 @@ _REPAIR_PAUSE_SECONDS: Final = 10.0
 
 _SUPERSEDED_PAUSE_SECONDS: Final = 1.0
 """Until it is looked whether the newer publisher is still there. For as long as a rolling update takes on a node."""
+
+_COUNTERS: Final = frozenset({"sharedCounters", "devices[].consumesCounters"})
+"""The fields without which a device and its parts are independent of each other."""
 
 log = logger.bind(component="slices")
 
@@ -102,6 +105,8 @@ class SlicePublisher(Reconciler):
         self._server_version = server_version
         self._is_counted_beside: bool | None = None
         # None until it is asked for, and after each refusal: an API server may have been upgraded.
+        self._are_counters_kept = False
+        # Whether it is known that the API server keeps what devices use up in common.
         self._clock = clock
         self._slices = cache.informer(
             api.slices, field_selector=f"spec.driver={driver},spec.nodeName={node_name or ''}"
@@ -175,6 +180,9 @@ class SlicePublisher(Reconciler):
         except PoolError as error:
             self._troubles.update(dict.fromkeys(self._pools, str(error)))
             raise
+        if await self._find_out(works):
+            # The driver may offer something else, now that it has been told.
+            return await self.reconcile(request)
         unreadable = self._slices.invalid()
         is_repair = bool(unreadable) or any(work.is_repair for work in works)
         if is_repair and await self._is_superseded():
@@ -203,6 +211,25 @@ class SlicePublisher(Reconciler):
 
     async def _must_count_beside(self) -> bool:
         return self._server_version is not None and must_count_beside(await self._server_version())
+
+    async def _find_out(self, works: Sequence[_Work]) -> bool:
+        """Asks whether counters are kept, before devices are offered that use them up: without them, a scheduler could
+        allocate a device and its parts. Returns whether the driver was told something new.
+        """
+        is_news = False
+        for work in works:
+            if self._are_counters_kept or not work.plan or (spec := self._counted(work.pool)) is None:
+                continue
+            dropped = await self._writer.dropped_of(spec)
+            self._are_counters_kept = dropped is None or _COUNTERS.isdisjoint(dropped.fields)
+            is_news = self._tell_dropped(work.name, dropped) or is_news
+        return is_news
+
+    def _counted(self, pool: Pool | None) -> v1.ResourceSliceSpec | None:
+        """A slice of a pool whose devices use up counters."""
+        wanted = () if pool is None else slices_of(self._driver, pool, is_counted_beside=bool(self._is_counted_beside))
+        counted = (one.spec for one in wanted if any(device.consumes_counters for device in one.spec.devices))
+        return next(counted, None)
 
     def _may_repair(self) -> bool:
         if self._repairs.try_take(self._clock()):
@@ -263,7 +290,7 @@ class SlicePublisher(Reconciler):
         """Takes over what has been written, and tells what there is to tell about it."""
         for name, accepted in written.answers.items():
             if self._accepted.take(name, accepted):
-                self._tell_dropped(work.name, accepted)
+                self._tell_dropped(work.name, dropped_fields(accepted.sent, accepted.stored))
         if written.deleted or written.answers:
             log.info(
                 "ResourceSlices written",
@@ -282,10 +309,12 @@ class SlicePublisher(Reconciler):
         if work.is_repair and written.created:
             self._observer.slices_restored(work.name, written.created)
 
-    def _tell_dropped(self, pool: str, accepted: Accepted) -> None:
-        dropped = dropped_fields(accepted.sent, accepted.stored)
+    def _tell_dropped(self, pool: str, dropped: DroppedFields | None) -> bool:
+        """Returns whether there is something that was not known."""
         told = self._told.setdefault(pool, set())
-        if dropped is not None and not told.issuperset(dropped.fields):
-            told.update(dropped.fields)
-            log.warning("The API server drops fields of ResourceSlices", pool=pool, dropped=str(dropped))
-            self._observer.fields_dropped(pool, dropped)
+        if dropped is None or told.issuperset(dropped.fields):
+            return False
+        told.update(dropped.fields)
+        log.warning("The API server drops fields of ResourceSlices", pool=pool, dropped=str(dropped))
+        self._observer.fields_dropped(pool, dropped)
+        return True

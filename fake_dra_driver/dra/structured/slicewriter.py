@@ -10,8 +10,10 @@ from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, ObjectMeta, OwnerReference
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
+from fake_dra_driver.dra.structured.featuregates import DroppedFields, dropped_fields
 from fake_dra_driver.dra.structured.pool import WantedSlice
 from fake_dra_driver.dra.structured.slices import Accepted, Plan, SliceUpdate, is_owned_by, published_annotation
+from fake_dra_driver.dra.structured.slicespec import at_generation
 from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError, RetryError
 
 __all__ = ["SliceClient", "SliceWriter", "Written"]
@@ -27,8 +29,8 @@ class SliceClient(Protocol):
         """Reads an object."""
         ...
 
-    async def create(self, obj: K) -> K:
-        """Creates an object."""
+    async def create(self, obj: K, *, is_dry_run: bool = False) -> K:
+        """Creates an object, or says what would become of it."""
         ...
 
     async def update(self, obj: K) -> K:
@@ -83,6 +85,17 @@ class SliceWriter:
             await self._update(update, owners, written)
         for wanted in plan.creates:
             await self._create(wanted, owners, written)
+
+    async def dropped_of(self, spec: v1.ResourceSliceSpec) -> DroppedFields | None:
+        """What the API server would drop of a slice; it is asked, and nothing is written.
+
+        Raises:
+            RuntimeLayerError: as the API calls.
+        """
+        spec = at_generation(spec, 1)
+        tried = self._api.slices(metadata=ObjectMeta(generate_name=f"{spec.driver}-"), spec=spec)
+        answer: v1.ResourceSlice = await self._client.create(tried, is_dry_run=True)
+        return dropped_fields(spec, answer.spec)
 
     async def delete(self, key: NamespacedName, uid: UID, resource_version: str) -> None:
         """Deletes a slice, if it is still as it was seen. Raises as ``write``; that it is gone is no error."""

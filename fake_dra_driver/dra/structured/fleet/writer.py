@@ -8,11 +8,11 @@ could allocate a device and its parts before it is put right.
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 from loguru import logger
 
-from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta, OwnerReference
+from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta, OwnerReference
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.structured.featuregates import DroppedFields, dropped_fields
@@ -30,7 +30,6 @@ from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError, Re
 __all__ = ["EncodedClient", "FleetClient", "FleetWriter", "FleetWritten"]
 
 log = logger.bind(component="slices")
-K = TypeVar("K", bound=KubeObject)
 
 _MAX_ATTEMPTS: Final = 3
 """Writes until a slice has the mark that fits it: more than one where the first has changed nothing against
@@ -51,10 +50,6 @@ class EncodedClient(Protocol):
 
 class FleetClient(SliceClient, Protocol):
     """What is needed of ``runtime.client.Client``."""
-
-    async def create(self, obj: K, *, is_dry_run: bool = False) -> K:
-        """Creates an object, or says what would become of it."""
-        ...
 
     @property
     def encoded(self) -> EncodedClient:

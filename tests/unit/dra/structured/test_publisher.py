@@ -110,6 +110,29 @@ async def test_dropped_fields_are_named_once_and_not_written_again(world: SliceW
     assert process.publisher.not_published_reason() is None
 
 
+async def test_devices_are_not_offered_beside_their_parts_before_it_is_known_that_they_are_counted(
+    world: SliceWorld,
+) -> None:
+    used = v1.DeviceCounterConsumption(counter_set="gpu-0", counters={"memory": v1.Counter(value="4Gi")})
+    sets = (v1.CounterSet(name="gpu-0", counters={"memory": v1.Counter(value="4Gi")}),)
+    counted = pool_of(devices(2, consumes_counters=(used,)), shared_counters=sets)
+    for drop, offered, writes in (
+        (without(), names(2), ["try", "create", "create"]),
+        (without("consumesCounters"), names(1), ["try", "create"]),
+    ):
+        world.delete()
+        world.drop = drop
+        process = PublisherProcess(world, counted)
+
+        def leave_out(process: PublisherProcess = process) -> None:
+            process.publisher.publish([pool_of(devices(1))])
+
+        process.observer.on_told = leave_out
+        await process.settle()
+        assert world.offered() == offered
+        assert [verb for verb, _ in process.writes()] == writes
+
+
 # --- What others do ---
 
 
