@@ -1,7 +1,7 @@
 """Keeps one pod of each DaemonSet on each node that it is for, and replaces those of an older template.
 
 Follows k8s.io/kubernetes/pkg/controller/daemon, with rolling update within maxUnavailable, and OnDelete. Simpler than
-there: maxSurge is ignored (old pods go first, at least one), and orphaned pods are not adopted.
+there: maxSurge is ignored (old pods go first, at least one).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from loguru import logger
 from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID, NamespacedName, ObjectMeta
+from fake_dra_driver.cluster.controllers.adoption import Adoption
 from fake_dra_driver.cluster.controllers.daemonpods import Fit, daemon_pod_spec, fit, target_node
 from fake_dra_driver.cluster.controllers.mapping import changes_node_fit, watch_pods
 from fake_dra_driver.cluster.controllers.podcontrol import (
@@ -26,7 +27,6 @@ from fake_dra_driver.cluster.controllers.podcontrol import (
 from fake_dra_driver.cluster.controllers.revisions import REVISION_HASH, Revisions
 from fake_dra_driver.cluster.controllers.rollout import resolve
 from fake_dra_driver.cluster.kinds import Node, Pod
-from fake_dra_driver.cluster.owners import controlled_by
 from fake_dra_driver.cluster.workloadkinds import ControllerRevision, DaemonSet
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
@@ -67,6 +67,7 @@ class DaemonSetReconciler(Reconciler):
         self._sets = sets
         self._pods = pods
         self._nodes = nodes
+        self._adoption = Adoption(client, Pod, pods)
         self._revisions = revisions
         self._control = PodControl(client, events)
         self._events = events
@@ -83,11 +84,12 @@ class DaemonSetReconciler(Reconciler):
         if owner is None or owner.is_deleting:
             return Result()
         try:
-            current = await self._revisions.current(owner, controlled_by(owner), owner.spec.template)
+            current = await self._revisions.current(owner, owner.spec)
         except ApiError as error:
             if is_namespace_going(error):
                 return Result()
             raise
+        await self._adoption.adopt(owner, owner.spec)
         revision = current.metadata.labels[REVISION_HASH]
         fits = {node.metadata.name: fit(owner, node) for node in self._nodes.list()}
         wait = await self._place(owner, fits, revision)

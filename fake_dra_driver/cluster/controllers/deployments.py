@@ -11,6 +11,7 @@ from loguru import logger
 from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import ObjectMeta
+from fake_dra_driver.cluster.controllers.adoption import Adoption
 from fake_dra_driver.cluster.controllers.deploymentstatus import deployment_status, rollout_deadline
 from fake_dra_driver.cluster.controllers.mapping import to_controller
 from fake_dra_driver.cluster.controllers.podcontrol import (
@@ -64,6 +65,7 @@ class DeploymentReconciler(Reconciler):
         self._client = client
         self._release = release
         self._deployments = deployments
+        self._adoption = Adoption(client, ReplicaSet, sets)
         self._sets = sets
         self._pods = pods
         self._events = events
@@ -75,6 +77,7 @@ class DeploymentReconciler(Reconciler):
         if deployment is None or deployment.is_deleting:
             return Result()
         try:
+            await self._adoption.adopt(deployment, deployment.spec)
             created = await self._roll(deployment)
         except ApiError as error:
             if is_namespace_going(error):

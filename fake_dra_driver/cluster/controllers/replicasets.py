@@ -1,7 +1,6 @@
 """Keeps as many pods as each ReplicaSet asks for.
 
-Follows k8s.io/kubernetes/pkg/controller/replicaset, without adopting orphaned pods: selectors only say what the
-template's labels have to be.
+Follows k8s.io/kubernetes/pkg/controller/replicaset.
 """
 
 import asyncio
@@ -11,6 +10,7 @@ from typing import Final
 from loguru import logger
 from typing_extensions import override
 
+from fake_dra_driver.cluster.controllers.adoption import Adoption
 from fake_dra_driver.cluster.controllers.mapping import watch_pods
 from fake_dra_driver.cluster.controllers.podcontrol import (
     BY_CONTROLLER,
@@ -49,6 +49,7 @@ class ReplicaSetReconciler(Reconciler):
         self._client = client
         self._sets = sets
         self._pods = pods
+        self._adoption = Adoption(client, Pod, pods)
         self._control = control
         self._now = now
 
@@ -58,6 +59,7 @@ class ReplicaSetReconciler(Reconciler):
         if owner is None:
             return Result()
         if not owner.is_deleting:
+            await self._adoption.adopt(owner, owner.spec, is_active)
             await self._scale(owner, self._active(owner))
         return await self._write_status(owner)
 

@@ -1,16 +1,20 @@
 """The earlier templates of a workload, which ControllerRevisions keep for ``kubectl rollout history`` and ``undo``.
 
-Follows k8s.io/kubernetes/pkg/controller/history. Simpler than there: two templates with the same hash are the same.
+Follows k8s.io/kubernetes/pkg/controller/history. Other than there, each workload has revisions of its own: one of
+another workload with the same name, such as a DaemonSet that is called like a StatefulSet, is never shared.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from fake_dra_driver.api.kube.meta import UID, NamespacedName, ObjectMeta, OwnerReference
+from fake_dra_driver.api.kube.meta import KubeObject, ObjectMeta
+from fake_dra_driver.cluster.controllers.adoption import Adoption
 from fake_dra_driver.cluster.controllers.podcontrol import BY_CONTROLLER, template_hash
-from fake_dra_driver.cluster.workloadkinds import ControllerRevision, PodTemplateSpec
+from fake_dra_driver.cluster.owners import controlled_by, is_controlled_by
+from fake_dra_driver.cluster.workloadkinds import ControllerRevision, LabelSelector, PodTemplateSpec
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.errors import AlreadyExistsError
 
 __all__ = ["REVISION_HASH", "Revisions", "template_of"]
 
@@ -18,11 +22,11 @@ REVISION_HASH: Final = "controller-revision-hash"
 """Label of pods, and of the revisions of DaemonSets."""
 
 
-class _Owner(Protocol):
+class _Spec(Protocol):
     @property
-    def uid(self) -> UID: ...
+    def selector(self) -> LabelSelector: ...
     @property
-    def key(self) -> NamespacedName: ...
+    def template(self) -> PodTemplateSpec: ...
 
 
 class Revisions:
@@ -37,38 +41,55 @@ class Revisions:
     def __init__(self, client: Client, known: Informer[ControllerRevision], hash_label: str = REVISION_HASH) -> None:
         self._client = client
         self._known = known
+        self._adoption = Adoption(client, ControllerRevision, known)
         self._hash_label = hash_label
 
-    def of(self, owner: _Owner) -> Sequence[ControllerRevision]:
+    def of(self, owner: KubeObject) -> Sequence[ControllerRevision]:
         """The workload's revisions, the oldest first."""
         return sorted(self._known.by_index(BY_CONTROLLER, owner.uid), key=lambda each: each.revision)
 
-    async def current(self, owner: _Owner, reference: OwnerReference, template: PodTemplateSpec) -> ControllerRevision:
-        """The revision of this template, which is the latest from now on. Raises what the client's calls raise.
+    async def current(self, owner: KubeObject, spec: _Spec) -> ControllerRevision:
+        """The revision of the template, which is the latest from now on. Raises what the client's calls raise.
 
         Args:
             owner: the workload.
-            reference: to it.
-            template: of its pods.
+            spec: its spec.
         """
-        wire = template.to_wire()
-        hashed, known = template_hash(wire), self.of(owner)
+        await self._adoption.adopt(owner, spec, lambda each: self._hash_label in each.metadata.labels)
+        wire = spec.template.to_wire()
+        data: dict[str, Any] = {"spec": {"template": {**wire, "$patch": "replace"}}}
+        known = self.of(owner)
         latest = known[-1].revision if known else 0
-        present = next((each for each in known if each.metadata.labels.get(self._hash_label) == hashed), None)
+        present = next((each for each in reversed(known) if each.data == data), None)
         if present is None:
-            metadata = ObjectMeta(
-                name=f"{owner.key.name}-{hashed}",
-                namespace=owner.key.namespace,
-                labels={**template.metadata.labels, self._hash_label: hashed},
-                owner_references=(reference,),
-            )
-            data: dict[str, Any] = {"spec": {"template": {**wire, "$patch": "replace"}}}
-            return await self._client.create(ControllerRevision(metadata=metadata, data=data, revision=latest + 1))
+            return await self._create(owner, wire, data, latest + 1)
         if present.revision < latest:
             return await self._client.update(present.model_copy(update={"revision": latest + 1}))
         return present
 
-    async def forget(self, owner: _Owner, used: Collection[str | None], limit: int) -> None:
+    async def _create(
+        self, owner: KubeObject, template: Mapping[str, Any], data: Mapping[str, Any], number: int
+    ) -> ControllerRevision:
+        """Creates a revision under the first name that is free."""
+        collisions = 0
+        while True:
+            hashed = template_hash(template, collisions)
+            metadata = ObjectMeta(
+                name=f"{owner.key.name}-{hashed}",
+                namespace=owner.key.namespace,
+                labels={**template["metadata"].get("labels", {}), self._hash_label: hashed},
+                owner_references=(controlled_by(owner),),
+            )
+            revision = ControllerRevision(metadata=metadata, data=data, revision=number)
+            try:
+                return await self._client.create(revision)
+            except AlreadyExistsError:
+                found = await self._client.get(ControllerRevision, revision.key)
+                if is_controlled_by(found, owner.uid) and found.data == data:
+                    return found  # which the cache does not have yet
+                collisions += 1
+
+    async def forget(self, owner: KubeObject, used: Collection[str | None], limit: int) -> None:
         """Deletes the oldest revisions beyond a number. Raises what the client's calls raise.
 
         Args:

@@ -16,7 +16,16 @@ from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.owners import controlled_by
 from fake_dra_driver.cluster.workloadkinds import ControllerRevision, StatefulSet
 
-__all__ = ["Replicas", "is_healthy", "is_outdated", "is_running", "is_stepwise", "make_pod", "max_unavailable"]
+__all__ = [
+    "Replicas",
+    "is_healthy",
+    "is_named_by",
+    "is_outdated",
+    "is_running",
+    "is_stepwise",
+    "make_pod",
+    "max_unavailable",
+]
 
 _POD_NAME: Final = "statefulset.kubernetes.io/pod-name"
 _POD_INDEX: Final = "apps.kubernetes.io/pod-index"
@@ -57,6 +66,11 @@ def _ordinal(owner: StatefulSet, pod: Pod) -> int:
     """The number in the pod's name; -1: it is none of the StatefulSet's."""
     found = _ORDINAL.fullmatch(pod.metadata.name)
     return int(found["ordinal"]) if found is not None and found["parent"] == owner.metadata.name else -1
+
+
+def is_named_by(owner: StatefulSet, pod: Pod) -> bool:
+    """Whether the pod's name is one that the StatefulSet gives."""
+    return _ordinal(owner, pod) >= 0
 
 
 def make_pod(owner: StatefulSet, ordinal: int, current: ControllerRevision, updated: ControllerRevision) -> Pod:

@@ -1,15 +1,17 @@
 """Keeps the pods of each StatefulSet: with stable names, in order, and replaces those of an older template.
 
 Follows k8s.io/kubernetes/pkg/controller/statefulset (stateful_set_control.go). Not here: PersistentVolumeClaims, which
-the cluster does not have, and the adoption of pods.
+the cluster does not have.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from loguru import logger
 from typing_extensions import override
 
+from fake_dra_driver.cluster.controllers.adoption import Adoption
 from fake_dra_driver.cluster.controllers.mapping import watch_pods
 from fake_dra_driver.cluster.controllers.podcontrol import (
     BY_CONTROLLER,
@@ -22,6 +24,7 @@ from fake_dra_driver.cluster.controllers.revisions import REVISION_HASH, Revisio
 from fake_dra_driver.cluster.controllers.statefulpods import (
     Replicas,
     is_healthy,
+    is_named_by,
     is_outdated,
     is_running,
     is_stepwise,
@@ -29,7 +32,6 @@ from fake_dra_driver.cluster.controllers.statefulpods import (
     max_unavailable,
 )
 from fake_dra_driver.cluster.kinds import Pod
-from fake_dra_driver.cluster.owners import controlled_by
 from fake_dra_driver.cluster.workloadkinds import ControllerRevision, StatefulSet
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
@@ -64,6 +66,7 @@ class StatefulSetReconciler(Reconciler):
         self._client = client
         self._sets = sets
         self._pods = pods
+        self._adoption = Adoption(client, Pod, pods)
         self._revisions = revisions
         self._events = events
         self._now = now
@@ -74,11 +77,12 @@ class StatefulSetReconciler(Reconciler):
         if owner is None or owner.is_deleting:
             return Result()
         try:
-            updated = await self._revisions.current(owner, controlled_by(owner), owner.spec.template)
+            updated = await self._revisions.current(owner, owner.spec)
         except ApiError as error:
             if is_namespace_going(error):
                 return Result()
             raise
+        await self._adoption.adopt(owner, owner.spec, partial(is_named_by, owner))
         names = {each.metadata.name: each for each in (*self._revisions.of(owner), updated)}
         current = names.get(owner.status.current_revision, updated)
         try:

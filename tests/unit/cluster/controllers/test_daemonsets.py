@@ -10,7 +10,7 @@ from fake_dra_driver.cluster.controllers.daemonsets import daemonset_controller
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.workloadkinds import ControllerRevision, DaemonSet
 from tests.support.control_plane import ControlPlane, control_plane, ref
-from tests.unit.cluster.controllers.workloads import LABELS, make_ready, pods_of, workload
+from tests.unit.cluster.controllers.workloads import LABELS, make_ready, orphan, pods_of, workload
 
 pytestmark = pytest.mark.looptime
 
@@ -299,3 +299,17 @@ async def test_going_back_uses_the_old_revision_again_and_history_is_limited(pla
     await plane.until(lambda: revisions() == [("busybox:1", 3), ("busybox:2", 2)])
     await set_image(plane, "busybox:3")
     await plane.until(lambda: revisions() == [("busybox:1", 3), ("busybox:3", 4)])
+
+
+async def test_pods_and_revisions_that_were_orphaned_are_adopted(plane: ControlPlane) -> None:
+    for name in ("a", "b"):
+        await plane.node(name)
+    await plane.create(DaemonSet, "d", spec=workload())
+    await plane.until(lambda: placed(plane) == ["a", "b"])
+    before = {obj.uid for obj in (*plane.list(Pod), *plane.list(ControllerRevision))}
+    await orphan(plane, DaemonSet, "d", Pod, ControllerRevision)
+    owner = await plane.create(DaemonSet, "d", spec=workload())
+    await plane.until(lambda: status(plane).get("currentNumberScheduled") == 2)
+    found = [*plane.list(Pod), *plane.list(ControllerRevision)]
+    assert {obj.uid for obj in found} == before
+    assert {reference.uid for obj in found for reference in obj.metadata.owner_references} == {owner.uid}

@@ -241,10 +241,11 @@ async def test_a_name_that_is_taken_leads_to_another(plane: ControlPlane) -> Non
     await plane.create(Deployment, "d", spec=workload(replicas=1))
     await roll_out(plane)
     name = set_of(plane, "busybox:1").metadata.name
+    # Its set is still there, since the garbage collector has not come yet.
     await plane.delete(Deployment, D)
-    await plane.patch(ReplicaSet, ref(name), {"metadata": {"ownerReferences": None}})
     await plane.create(Deployment, "d", spec=workload(replicas=1))
     await plane.until(lambda: len(plane.list(ReplicaSet)) == 2)
+    assert name in {each.metadata.name for each in plane.list(ReplicaSet)}
     assert deployment(plane).status.collision_count == 1
 
 
@@ -267,3 +268,16 @@ async def test_the_demo_of_two_pods(plane: ControlPlane) -> None:
     await roll_out(plane, lambda: seen.append(len(pods_of(plane))))
     assert max(seen) == 3
     assert min(seen) >= 2
+
+
+async def test_a_set_that_was_orphaned_is_adopted(plane: ControlPlane) -> None:
+    await plane.create(Deployment, "d", spec=workload(replicas=2))
+    await plane.until(lambda: len(pods_of(plane)) == 2)
+    before = {pod.uid for pod in pods_of(plane)}
+    await plane.delete(Deployment, D)
+    found = set_of(plane, "busybox:1")
+    await plane.patch(ReplicaSet, found.key, {"metadata": {"ownerReferences": None}})
+    owner = await plane.create(Deployment, "d", spec=workload(replicas=2))
+    await plane.until(lambda: deployment(plane).status.replicas == 2)
+    assert set_of(plane, "busybox:1").metadata.owner_references[0].uid == owner.uid
+    assert {pod.uid for pod in pods_of(plane)} == before

@@ -9,7 +9,7 @@ from fake_dra_driver.cluster.controllers.replicasets import replicaset_controlle
 from fake_dra_driver.cluster.kinds import Namespace, Pod
 from fake_dra_driver.cluster.workloadkinds import ReplicaSet
 from tests.support.control_plane import ControlPlane, control_plane, ref
-from tests.unit.cluster.controllers.workloads import LABELS, make_ready, pods_of, workload
+from tests.unit.cluster.controllers.workloads import LABELS, make_ready, orphan, pods_of, workload
 
 pytestmark = pytest.mark.looptime
 
@@ -126,3 +126,14 @@ async def test_in_a_namespace_that_goes_nothing_is_made(plane: ControlPlane) -> 
     await plane.pass_time(600)
     assert plane.list(Pod) == []
     assert plane.events("r") == []
+
+
+async def test_pods_that_were_orphaned_are_adopted(plane: ControlPlane) -> None:
+    await plane.create(ReplicaSet, "r", spec=workload(replicas=2))
+    await plane.until(lambda: len(pods_of(plane)) == 2)
+    before = {pod.uid for pod in pods_of(plane)}
+    await orphan(plane, ReplicaSet, "r", Pod)
+    owner = await plane.create(ReplicaSet, "r", spec=workload(replicas=2))
+    await plane.until(lambda: status(plane).get("replicas") == 2)
+    assert {pod.uid for pod in pods_of(plane)} == before
+    assert {reference.uid for pod in pods_of(plane) for reference in pod.metadata.owner_references} == {owner.uid}

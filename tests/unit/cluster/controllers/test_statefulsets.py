@@ -13,7 +13,7 @@ from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.events import EventRecorder
 from tests.support.control_plane import ControlPlane, control_plane, ref
-from tests.unit.cluster.controllers.workloads import make_ready, template, workload
+from tests.unit.cluster.controllers.workloads import LABELS, make_ready, orphan, template, workload
 
 pytestmark = pytest.mark.looptime
 
@@ -225,3 +225,53 @@ async def test_a_name_that_is_taken_is_said(plane: ControlPlane) -> None:
     reason, text = plane.events("web")[0]
     assert reason == "FailedCreate"
     assert text.startswith("Create Pod web-0 in StatefulSet web failed error: ")
+
+
+async def test_pods_and_revisions_that_were_orphaned_are_adopted(plane: ControlPlane) -> None:
+    await start(plane, 2)
+    await settle(plane)
+    pods = {pod.metadata.name: pod.uid for pod in plane.list(Pod)}
+    [revision] = plane.list(ControllerRevision)
+    await orphan(plane, StatefulSet, "web", Pod, ControllerRevision)
+    owner = await start(plane, 3, podManagementPolicy="Parallel")
+    await settle(plane)
+    now = {pod.metadata.name: pod.uid for pod in plane.list(Pod)}
+    assert (set(now), now.items() > pods.items()) == ({"web-0", "web-1", "web-2"}, True)
+    assert [each.uid for each in plane.list(ControllerRevision)] == [revision.uid]
+    owners = [obj.metadata.owner_references for obj in (*plane.list(Pod), *plane.list(ControllerRevision))]
+    assert [[each.uid for each in references] for references in owners] == [[owner.uid]] * 4
+    assert (status(plane)["readyReplicas"], status(plane)["currentReplicas"]) == (3, 3)
+    assert not [reason for reason, _ in plane.events("web") if reason.startswith("Failed")]
+
+
+async def test_orphans_of_another_template_are_replaced(plane: ControlPlane) -> None:
+    await start(plane, 2)
+    await settle(plane)
+    await orphan(plane, StatefulSet, "web", Pod, ControllerRevision)
+    await start(plane, 2, template=template("busybox:2"))
+    await settle(plane)
+    assert images(plane) == {"web-0": "busybox:2", "web-1": "busybox:2"}
+    assert sorted(each.revision for each in plane.list(ControllerRevision)) == [1, 2]
+
+
+async def test_a_pod_of_another_name_is_not_adopted(plane: ControlPlane) -> None:
+    pod = {"containers": [{"name": "ctr0", "image": "busybox:1"}]}
+    await plane.create(Pod, "other-0", labels=LABELS, spec=pod)
+    await start(plane, 1)
+    await settle(plane)
+    assert names(plane) == ["other-0", "web-0"]
+    assert plane.get(Pod, ref("other-0")).metadata.owner_references == ()
+
+
+async def test_another_workload_has_a_revision_of_that_name(plane: ControlPlane) -> None:
+    """Such as a DaemonSet with the same name and template, or the StatefulSet before, which is being collected."""
+    await start(plane, 1)
+    await settle(plane)
+    await plane.delete(StatefulSet, STS)
+    for pod in plane.list(Pod):
+        await plane.delete(Pod, pod.key)
+    owner = await start(plane, 1)
+    await settle(plane)
+    assert status(plane)["readyReplicas"] == 1
+    assert owner.uid in [each.metadata.owner_references[0].uid for each in plane.list(ControllerRevision)]
+    assert len(plane.list(ControllerRevision)) == 2

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.cluster.kinds import Pod
-from tests.support.control_plane import ControlPlane
+from tests.support.control_plane import ControlPlane, ref
 
-__all__ = ["LABELS", "make_ready", "pods_of", "template", "workload"]
+__all__ = ["LABELS", "make_ready", "orphan", "pods_of", "template", "workload"]
 
 LABELS = {"app": "a"}
 
@@ -38,3 +39,11 @@ async def make_ready(plane: ControlPlane, *pods: Pod, ready: bool = True) -> Non
             "lastTransitionTime": plane.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         await plane.patch(Pod, pod.key, {"status": {"phase": "Running", "conditions": [condition]}}, "status")
+
+
+async def orphan(plane: ControlPlane, owner: type[KubeObject], name: str, *kinds: type[KubeObject]) -> None:
+    """What ``kubectl delete --cascade=orphan`` and the garbage collector leave of a workload."""
+    await plane.delete(owner, ref(name))
+    for kind in kinds:
+        for obj in plane.list(kind):
+            await plane.patch(kind, obj.key, {"metadata": {"ownerReferences": None}})
