@@ -1,12 +1,12 @@
 """What there is on a node for the claims of a pod, and what is in the way of each device taken alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fake_dra_driver.allocation.behaviour import Behaviour
 from fake_dra_driver.allocation.checks import CHECKS, Case, Trial
 from fake_dra_driver.allocation.identity import DeviceId, PoolId
-from fake_dra_driver.allocation.obstacles import Obstacle, PoolObstacle
+from fake_dra_driver.allocation.obstacles import CountersShort, InUse, Obstacle, PoolObstacle
 from fake_dra_driver.allocation.pools import NodeView
 from fake_dra_driver.allocation.requests import Plan, Problem, Request
 from fake_dra_driver.api.resource.v1 import Device
@@ -86,10 +86,20 @@ class Survey:
     def judge(self, request: Request, device: DeviceId) -> Sequence[Obstacle]:
         """Everything that is in the way of a device for a request, in the order in which the search would find it.
 
+        Of a device that is in use, not what it uses up itself.
+
         Raises:
             KeyError: the node does not see the device.
             AllocationError: an amount of capacity cannot be reckoned with.
         """
         case = Case(request, *self._places[device])
-        found = (check(self._trial, case) for check in CHECKS)
-        return tuple(each for each in found if each is not None)
+        found = [each for check in CHECKS if (each := check(self._trial, case)) is not None]
+        if any(isinstance(each, InUse) for each in found):
+            found = [_by_others(each) if isinstance(each, CountersShort) else each for each in found]
+        return tuple(each for each in found if not isinstance(each, CountersShort) or each.shortages)
+
+
+def _by_others(short: CountersShort) -> CountersShort:
+    """The counters that would be short as well if the device were not in use."""
+    shortages = (each for each in short.shortages if each.without(short.device) < each.needed.nanos)
+    return replace(short, shortages=tuple(shortages))

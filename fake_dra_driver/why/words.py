@@ -1,6 +1,6 @@
 """Obstacles, requests and changes in sentences for people, and the same as fields for programs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from fake_dra_driver.allocation import DeviceId, Holder
@@ -203,7 +203,7 @@ class Words:
             )
             for each in obstacle.shortages
         )
-        message = "; ".join(map(_shortage, obstacle.shortages))
+        message = "; ".join(_shortages(obstacle.shortages))
         return report.DeviceProblem(reason="Counters", message=message, amounts=amounts)
 
 
@@ -257,6 +257,17 @@ def _selector_failed(obstacle: SelectorFailed) -> report.DeviceProblem:
     place = _place(obstacle, obstacle.message)
     message = f"{origin_text(obstacle.origin)} cannot be evaluated: {one_line(obstacle.message)}"
     return report.DeviceProblem(reason="SelectorFailed", message=message, selector=place)
+
+
+def _shortages(shortages: Iterable[CounterShortage]) -> Iterator[str]:
+    """One of many counters of a set that the same devices use up stands for the others."""
+    alike: dict[Hashable, list[CounterShortage]] = {}
+    for each in shortages:
+        users = tuple(device for device, _ in each.consumers)
+        alike.setdefault((each.counter_set, users, bool(each.needed.nanos)), []).append(each)
+    for first, *others in alike.values():
+        names = [short_name(each.counter) for each in others]
+        yield _shortage(first) + (f"; likewise {listed(names, 2)}" if names else "")
 
 
 def _shortage(shortage: CounterShortage) -> str:

@@ -427,6 +427,37 @@ def test_partitions_of_a_card_are_short_of_what_others_took() -> None:
     ]
 
 
+def card_of(counters: int) -> tuple[Wire, Wire]:
+    """Slices of a card whose counters are all taken by the whole of it, or by each of its two halves in part."""
+    names = [f"engine-{at}" for at in range(counters)]
+    consumed = {name: {"value": "8"} for name in names}
+    part = {name: {"value": "4"} for name in names}
+    devices = [
+        device("gpu-0", consumesCounters=[{"counterSet": "card", "counters": consumed}]),
+        *(device(f"mig-{at}", consumesCounters=[{"counterSet": "card", "counters": part}]) for at in range(2)),
+    ]
+    return (
+        slice_of(DRIVER, "a", counters=[{"name": "card", "counters": consumed}], count=2),
+        slice_of(DRIVER, "a", *devices, index=1, count=2),
+    )
+
+
+def test_a_device_in_use_is_not_said_to_lack_what_it_uses_up_itself() -> None:
+    holder = allocated(claim(name="one"), "one-0", DRIVER, "a", "gpu-0")
+    report = explained([node_of("a"), CLASS, *card_of(5), holder, claim(), pod_of("gpu")])
+    whole, *parts = report.nodes[0].requests[0].devices
+    assert [each.reason for each in whole.problems] == ["InUse"]
+    assert [[each.reason for each in part.problems] for part in parts] == [["Counters"]] * 2
+    (problem,) = parts[0].problems
+    assert [amount.name for amount in problem.amounts] == [f"engine-{at}" for at in range(5)]
+    assert problem.message == (
+        "engine-0 of card: 4 needed, 0 left of 8, used by gpu-0; likewise engine-1, engine-2 and 2 more"
+    )
+    assert [each.message for each in report.suggestions if each.change == "FreeClaim"] == [
+        "free the devices of claim ml/one (pod one-0)"
+    ]
+
+
 def test_shares_of_a_device_are_short_of_what_others_consume() -> None:
     shared = device("gpu-0", capacity={"memory": "80Gi"}, allowMultipleAllocations=True)
     policy = {"default": "80Gi", "validRange": {"min": "1Gi", "max": "80Gi", "step": "1Gi"}}
