@@ -6,7 +6,7 @@ from itertools import count
 from typing import Final
 from uuid import NAMESPACE_OID, uuid5
 
-from fake_dra_driver.allocation import AllocationError, Allocator, SearchTooLongError, SelectorFailedError
+from fake_dra_driver.allocation import AllocationError, Allocator
 from fake_dra_driver.allocation.explanation import (
     BrokenConstraint,
     Combination,
@@ -24,10 +24,11 @@ from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.nodefit import matches
 from fake_dra_driver.cluster.noderesources import NodeResources
 from fake_dra_driver.naturalorder import natural_order
-from fake_dra_driver.untrustedtext import one_line, short_name
+from fake_dra_driver.untrustedtext import short_name
 from fake_dra_driver.why.advice import merged
 from fake_dra_driver.why.behaviour import behaviour_of
 from fake_dra_driver.why.claims import DEFAULT_SCHEDULER, Claims, claims_of
+from fake_dra_driver.why.errors import error_problem
 from fake_dra_driver.why.extended import from_device_plugin, resources_with_class, resources_without_class
 from fake_dra_driver.why.lastevent import last_told
 from fake_dra_driver.why.nodeanswer import NodeAnswer
@@ -53,9 +54,7 @@ from fake_dra_driver.why.words import (
     count_of,
     device_name,
     listed,
-    origin_text,
     pool_problem,
-    quoted,
 )
 
 __all__ = ["explain"]
@@ -285,7 +284,7 @@ class _Explanation:
         """What ends an attempt of the scheduler, each once."""
         outcomes = [each.finding.outcome for each in answers if each.is_reached]
         errors = [each for each in outcomes if isinstance(each, AllocationError)]
-        return (_error_problem(alike[0]) for alike in group(errors, error_likeness))
+        return (error_problem(alike[0]) for alike in group(errors, error_likeness))
 
     @staticmethod
     def _likeness(answer: NodeAnswer) -> Hashable:
@@ -429,32 +428,6 @@ def _none_text(answers: Sequence[NodeAnswer]) -> str:
 
 def _is_closed_alike(one: NodeAnswer, other: NodeAnswer) -> bool:
     return [each.problem for each in one.away] == [each.problem for each in other.away]
-
-
-def _error_problem(error: AllocationError) -> Problem:
-    match error:
-        case SelectorFailedError():
-            found = error.found
-            origin = origin_text(found.origin)
-            if found.problem == "compile":
-                message = f"{origin} is not valid CEL: {one_line(found.message)} ({quoted(found.origin.expression)})"
-                return Problem(reason="SelectorInvalid", message=message, request=found.origin.request)
-            device = found.device
-            return Problem(
-                reason="SelectorFailed",
-                message=f"{origin} cannot be evaluated for device {short_name(device.device)} of pool "
-                f"{short_name(device.pool)} (driver {short_name(device.driver)}): {one_line(found.message)}; the "
-                f"scheduler then gives up for all nodes ({quoted(found.origin.expression)})",
-                request=found.origin.request,
-            )
-        case SearchTooLongError():
-            return Problem(
-                reason="SearchTooLong",
-                message=f"there are so many combinations of devices on node {error.node} that not all were tried here "
-                "(a scheduler gives up after 10 seconds): ask for fewer devices, or with fewer constraints",
-            )
-    reason: ProblemReason = "TooManyDevices" if "exceeds the claim limit" in str(error) else "AllocationFailed"
-    return Problem(reason=reason, message=f"the scheduler gives up for all nodes: {one_line(str(error))}")
 
 
 def _summary(answer: NodeAnswer, requests: Sequence[RequestOnNode], problems: Sequence[NodeProblem]) -> str:
