@@ -59,6 +59,8 @@ from fake_dra_driver.why.words import (
 
 __all__ = ["explain"]
 
+_SEE_EVENTS: Final = "look at its Events for what else it waits for"
+
 
 def explain(found: Found, snapshot: Snapshot, *, each_node: bool = False) -> Report:
     """Why the pod or the claim does not get its devices.
@@ -85,6 +87,8 @@ class _Explanation:
         done = self._done()
         if done is not None:
             return self._with(*done)
+        if not self._claims.parts:
+            return self._without_claims()
         problems = [each.problem for each in self._claims.obstructions]
         suggestions = [each.suggestion for each in self._claims.obstructions if each.suggestion is not None]
         is_hidden = self._is_hidden(v1.ResourceSlice, v1.DeviceClass) if self._claims.pending else False
@@ -105,8 +109,7 @@ class _Explanation:
             # Where a search was ended, a change may be enough all the same.
             suggestions += [] if suggestions or self._situation.long_searches else [NOTHING_SMALL]
         verdict, message = self._verdict(problems, answers)
-        shown = [[answer] for members in groups for answer in members] if self._each_node else groups
-        return self._with(verdict, message, problems, map(self._group, shown), suggestions)
+        return self._with(verdict, message, problems, self._shown(groups), suggestions)
 
     # --- The answer --------------------------------------------------------------------------------------------------
 
@@ -121,8 +124,8 @@ class _Explanation:
                 return "Allocated", self._allocated_text(self._found.subject, allocation)
         if pod is None:
             return None
-        if not self._claims.parts:
-            return "NoDevices", self._no_devices_text(pod)
+        if not self._claims.parts and (said := self._no_devices_text(pod)):
+            return "NoDevices", said
         if pod.spec.node_name:
             return "Scheduled", (
                 f"pod {pod.metadata.name} has its devices and a node, {pod.spec.node_name}: if its containers do not "
@@ -131,6 +134,7 @@ class _Explanation:
         return None
 
     def _no_devices_text(self, pod: Pod) -> str:
+        """What there is to say of a pod without claims; empty where the nodes say it."""
         named = f"pod {pod.metadata.name}"
         if pod.spec.node_name:
             return (
@@ -146,7 +150,28 @@ class _Explanation:
                 f"{named} names no claims, and no DeviceClass has the extendedResourceName "
                 f"{listed([*map(short_name, unknown)])}: {_extended_text(self._snapshot.classes)}"
             )
-        return f"{named} names no claims: look at its Events for what else it waits for"
+        if self._is_hidden(Node) or not self._snapshot.nodes:
+            return f"{named} names no claims: {_SEE_EVENTS}"
+        return ""
+
+    def _without_claims(self) -> Report:
+        """What keeps a pod from the nodes, whatever devices they have."""
+        answers = self._answers()
+        groups = sorted(group(answers, self._likeness), key=lambda members: members[0].distance)
+        named = f"{self._what()} names no claims"
+        fitting = [each.name for each in answers if each.fits]
+        if fitting:
+            message = f"{named}, and could run on {self._nodes_text(fitting, len(answers))}: {_SEE_EVENTS}"
+        else:
+            first, total = groups[0][0], len(answers)
+            none = f"none of the {total} nodes takes it" if total > 1 else "the only node does not take it"
+            message = f"{named}, and {none}; {first.name}: {' and '.join(each.message for each in first.away)}"
+        suggestions = () if fitting else self._remedies.on_nodes(groups)
+        return self._with("NoDevices", message, (), self._shown(groups), suggestions)
+
+    def _shown(self, groups: Sequence[Sequence[NodeAnswer]]) -> Iterable[NodeGroup]:
+        shown = [[answer] for members in groups for answer in members] if self._each_node else groups
+        return map(self._group, shown)
 
     def _allocated_text(self, claim: v1.ResourceClaim, allocation: v1.AllocationResult) -> str:
         devices = [f"{each.device} of pool {each.pool}" for each in allocation.devices.results]

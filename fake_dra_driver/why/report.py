@@ -51,7 +51,7 @@ VERDICTS: Final[Mapping[Verdict, str]] = {
     "Scheduled": "the pod has a node: what is missing now is for that node's kubelet to say",
     "Allocated": "the claim has its devices",
     "Finished": "the pod has ended, and needs no devices",
-    "NoDevices": "the pod asks for no devices",
+    "NoDevices": "the pod asks for no devices; what keeps it from nodes is shown all the same",
     "Unknown": "too little may be read to say it (`notes` say which rights are missing), or there are too many "
     "combinations of devices to try all of them",
 }

@@ -595,7 +595,6 @@ def test_an_extended_resource_of_devices_is_explained_like_a_claim() -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ({}, ": look at its Events for what else it waits for"),
         ({"nodeName": "a"}, ", and has a node, a: if its containers do not start, look at its Events"),
         (
             {"schedulingGates": [{"name": "example.com/quota"}]},
@@ -607,6 +606,30 @@ def test_a_pod_without_claims_asks_for_no_devices(spec: Wire, said: str) -> None
     report = explained([node_of("a"), CLASS, gpus("a"), pod_of(**spec)])
     assert (report.verdict, report.message) == ("NoDevices", f"pod train names no claims{said}")
     assert report.nodes == ()
+
+
+def test_a_pod_without_claims_may_run_on_a_node_all_the_same() -> None:
+    report = explained([node_of("a"), CLASS, gpus("a"), pod_of()])
+    assert (report.verdict, report.message) == (
+        "NoDevices",
+        "pod train names no claims, and could run on node a: look at its Events for what else it waits for",
+    )
+
+
+def test_a_pod_without_claims_is_told_what_keeps_it_from_nodes() -> None:
+    big = pod_of()
+    big["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "33"}}
+    closed = {**roomy("b"), "spec": {"unschedulable": True}}
+    report = explained([roomy("a"), closed, CLASS, gpus("a"), big])
+    assert report.verdict == "NoDevices"
+    assert report.message.startswith("pod train names no claims, and none of the 2 nodes takes it")
+    assert [each.reason for each in group_of(report, "a").problems] == ["Resources"]
+    assert group_of(report, "b").problems[0].reason == "Unschedulable"
+
+
+def test_without_nodes_a_pod_without_claims_is_sent_to_its_events() -> None:
+    report = explained([CLASS, gpus("a"), pod_of()])
+    assert report.message == "pod train names no claims: look at its Events for what else it waits for"
 
 
 def test_an_extended_resource_that_no_class_has_is_named() -> None:
