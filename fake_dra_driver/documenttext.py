@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from typing_extensions import override
 
 from fake_dra_driver.untrustedtext import escape, json_escape
+from fake_dra_driver.yamldumper import GoSafeDumper
 
 __all__ = ["json_text", "yaml_text"]
 
@@ -25,7 +26,7 @@ def yaml_text(model: BaseModel, *, is_stream: bool = False) -> str:
     return ("---\n" if is_stream else "") + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=200)
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(GoSafeDumper):
     """Leaves letters beyond ASCII as they are in texts that are harmless, and escapes them in all others."""
 
     @override

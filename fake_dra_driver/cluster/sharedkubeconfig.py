@@ -16,6 +16,7 @@ from typing import Any, Final
 import yaml
 
 from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.yamldumper import dump_yaml
 
 __all__ = ["CONTEXT", "add_context", "check_shared", "folder_of_context", "remove_context", "remove_dead_contexts"]
 
@@ -29,6 +30,16 @@ _FIELDS: Final = frozenset({"apiVersion", "kind", "preferences", "current-contex
 _LOCK_SECONDS, _LOCK_POLL_SECONDS = 5.0, 0.05
 
 Config = dict[str, Any]
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes times for texts, as kubectl does: they are written as they were read."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def add_context(path: Path, kubeconfig: Path) -> str:
@@ -45,7 +56,7 @@ def add_context(path: Path, kubeconfig: Path) -> str:
         ClusterError: the file is no kubeconfig, or another program holds its lock.
         OSError: it cannot be written.
     """
-    own = yaml.safe_load(kubeconfig.read_text())
+    own = _read(kubeconfig)
     with _locked(path):
         config = _read(path)
         _remove(config, lambda folder: not folder.exists())
@@ -116,25 +127,39 @@ def _remove_from(path: Path, is_meant: Any) -> bool:
 
 
 def _remove(config: Config, is_meant: Any) -> bool:
-    """Removes the entries of clusters whose folder is meant. Returns whether there were any."""
+    """Removes clusters whose folder is meant, with all contexts that name them. Returns whether there were any."""
     notes = {each.get("name"): _note(each.get("cluster") or {}) for each in config.get("clusters") or ()}
     gone = {name: note for name, note in notes.items() if note is not None and is_meant(Path(note[_FOLDER]))}
-    for each in _LISTS:
-        if each in config:
-            config[each] = [entry for entry in config[each] or () if entry.get("name") not in gone]
-    current = config.get("current-context")
-    if current in gone:
-        before = gone[current].get(_BEFORE, "")
-        left = {entry.get("name") for entry in config.get("contexts") or ()}
-        config["current-context"] = before if before in left else ""
+    contexts = {each.get("name"): (each.get("context") or {}).get("cluster") for each in config.get("contexts") or ()}
+    # A context may have been renamed, or be one that the user has added.
+    before = {name: gone[cluster].get(_BEFORE, "") for name, cluster in contexts.items() if cluster in gone}
+    removed: Mapping[str, Mapping[Any, object]] = {"clusters": gone, "users": gone, "contexts": before}
+    for kind in _LISTS:
+        if kind in config:
+            config[kind] = [entry for entry in config[kind] or () if entry.get("name") not in removed[kind]]
+
+    def still_there(name: Any) -> Any:
+        """The context that was the current one before this one, as far back as the first that stays."""
+        seen = set()
+        while name in before and name not in seen:
+            seen.add(name)
+            name = before[name]
+        return name if name in contexts and name not in before else ""
+
+    for note in (note for name, note in notes.items() if note is not None and name not in gone):
+        if note.get(_BEFORE) in before:
+            note[_BEFORE] = still_there(note[_BEFORE])
+    if (current := config.get("current-context")) in before:
+        config["current-context"] = still_there(current)
     return bool(gone)
 
 
-def _note(cluster: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """What the extension of a cluster says; None: it is not ours."""
+def _note(cluster: Mapping[str, Any]) -> dict[str, str] | None:
+    """What the extension of a cluster says, as it is in the file; None: it is not ours."""
     for each in cluster.get("extensions") or ():
         if each.get("name") == _EXTENSION and _FOLDER in (each.get("extension") or {}):
-            return dict(each["extension"])
+            note: dict[str, str] = each["extension"]
+            return note
     return None
 
 
@@ -154,7 +179,7 @@ def _read(path: Path) -> Config:
     if not path.exists():
         return {}
     try:
-        config = yaml.safe_load(path.read_text())
+        config = yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506 - it is a SafeLoader
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ClusterError(f"{path} is no kubeconfig: it cannot be read as YAML") from error
     if not config:
@@ -175,7 +200,7 @@ def _write(path: Path, config: Config) -> None:
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        yaml.safe_dump(config, file, sort_keys=False)
+        file.write(dump_yaml(config))
     temporary.replace(target)
 
 

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any, Final
 
-import yaml
-
 from fake_dra_driver.convert.stream import Document, DocumentError, load
 from fake_dra_driver.convert.style import UNBROKEN, Style, block_lines, flow_pairs, scalar_text
 from fake_dra_driver.convert.tree import AliasNode, MappingNode, Node, ScalarNode, SequenceNode, parse
+from fake_dra_driver.yamldumper import dump_yaml
 
 __all__ = ["REMOVED", "Path", "Removed", "Rewritten", "comments_of", "rewrite"]
 
@@ -70,7 +69,7 @@ def rewrite(document: Document, old: Any, new: Any, remarks: Mapping[Path, Seque
         pass  # what cannot be changed in its place, or came out wrong, is written from its value
     above = [document.head.rstrip()] if document.head else []
     above += [*comments_of(document), *(f"# {line}" for line in remarks.get((), ()))]
-    body = yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True, width=UNBROKEN)
+    body = dump_yaml(wanted, allow_unicode=True, width=UNBROKEN)
     return Rewritten("\n".join([*above, body]).replace("\n", style.newline), is_written_again=True)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import yaml
+from fake_dra_driver.yamldumper import dump_yaml
 
 __all__ = ["UNBROKEN", "Style", "block_lines", "flow_pairs", "scalar_text"]
 
@@ -76,7 +76,5 @@ def scalar_text(value: Any, quote: str = "") -> str:
 def _flow(value: Any) -> str:
     # A string with line breaks is written with escapes, on one line.
     style = '"' if isinstance(value, str) and not value.isprintable() else None
-    text = yaml.safe_dump(
-        value, default_flow_style=True, default_style=style, sort_keys=False, allow_unicode=True, width=UNBROKEN
-    )
+    text = dump_yaml(value, default_flow_style=True, default_style=style, allow_unicode=True, width=UNBROKEN)
     return text.rstrip("\n").removesuffix("\n...")

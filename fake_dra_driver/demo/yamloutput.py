@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from fake_dra_driver.yamldumper import reads_as_text
+
 __all__ = ["as_yaml"]
 
 
@@ -16,7 +18,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    is_text = yaml.safe_load(text) == text
+    is_text = yaml.safe_load(text) == text and reads_as_text(text)
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_text else '"')
 
 

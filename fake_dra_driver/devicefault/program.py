@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any, Final
 
-import yaml
-
 from fake_dra_driver import __version__
 from fake_dra_driver.api.condition import ObjectCondition
 from fake_dra_driver.api.devicefault import ACTIVE, DeviceFault
@@ -27,6 +25,7 @@ from fake_dra_driver.settings import colors_wanted
 from fake_dra_driver.status.faults import fault_report
 from fake_dra_driver.tablelayout import Layout
 from fake_dra_driver.untrustedtext import one_line
+from fake_dra_driver.yamldumper import dump_yaml
 
 __all__ = ["run_fault", "run_heal", "run_list"]
 
@@ -53,7 +52,7 @@ async def run_fault(settings: FaultSettings) -> int:
     """
     manifest = manifest_of(settings)
     if settings.dry_run:
-        await _print(yaml.safe_dump(manifest, sort_keys=False))
+        await _print(dump_yaml(manifest))
         return 0
     async with _connected(settings.kubeconfig, settings.api_timeout_seconds) as client:
         await _check_driver(client, settings.driver_name)

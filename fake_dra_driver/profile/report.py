@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import yaml
-
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.driver.profile.mocknode import MockDevice
 from fake_dra_driver.profile.node import ContainerView, RenderedNode
 from fake_dra_driver.tablelayout import Cell, Column, Layout, Row, Tone
+from fake_dra_driver.yamldumper import dump_yaml
 
 __all__ = ["number_of", "table_of", "yaml_of"]
 
@@ -135,7 +134,7 @@ def yaml_of(rendered: RenderedNode) -> str:
         _object(state.resource.api_version, state.resource.kind, state.to_wire()),
         {"containers": [_seen(view) for view in rendered.containers]},
     ]
-    return "".join(f"---\n{yaml.safe_dump(each, sort_keys=False, width=120)}" for each in objects)
+    return "".join(f"---\n{dump_yaml(each, width=120)}" for each in objects)
 
 
 def _object(api_version: str, kind: str, wire: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from fake_dra_driver.cluster import ClusterError, sharedkubeconfig
+from fake_dra_driver.cluster.apiserver.http.yamlbody import read_yaml
 from fake_dra_driver.cluster.sharedkubeconfig import (
     add_context,
     check_shared,
@@ -156,3 +157,57 @@ def test_another_program_is_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(ClusterError, match=r"config is locked by another program: delete .*config\.lock if none is"):
         add_context(path, _cluster(tmp_path, "one"))
     assert _read(path) == USERS
+
+
+def test_the_first_cluster_ends_before_the_second(tmp_path: Path) -> None:
+    path, one, two = _file(tmp_path, USERS), _cluster(tmp_path, "one"), _cluster(tmp_path, "two")
+    three = _cluster(tmp_path, "three")
+    for each in (one, two, three):
+        add_context(path, each)
+    remove_context(path, two.parent)
+    remove_context(path, one.parent)
+    assert _read(path)["current-context"] == "fake-dra-driver-cluster-3"
+    remove_context(path, three.parent)
+    assert _read(path) == USERS
+
+
+def test_several_clusters_were_killed(tmp_path: Path) -> None:
+    path = _file(tmp_path, USERS)
+    for name in ("one", "two"):
+        add_context(path, _cluster(tmp_path, name))
+    for name in ("one", "two"):
+        (tmp_path / name).rename(tmp_path / f"{name}-gone")
+    assert remove_dead_contexts(path)
+    assert _read(path) == USERS
+
+
+def test_contexts_that_the_user_has_renamed_or_added(tmp_path: Path) -> None:
+    path, one = _file(tmp_path, USERS), _cluster(tmp_path, "one")
+    name = add_context(path, one)
+    config = _read(path)
+    config["contexts"][1]["name"] = config["current-context"] = "mine"
+    config["contexts"].append({"name": "dev", "context": {"cluster": name, "user": name, "namespace": "dev"}})
+    _file(tmp_path, config)
+    remove_context(path, one.parent)
+    assert _read(path) == USERS
+
+
+def test_what_go_would_read_otherwise_stays_a_text(tmp_path: Path) -> None:
+    """As kubectl has written it."""
+    path, one = tmp_path / "config", _cluster(tmp_path, "one")
+    path.write_text(
+        "apiVersion: v1\n"
+        "kind: Config\n"
+        "current-context: 'y'\n"
+        "clusters:\n"
+        '- {name: "8e10", cluster: {server: "https://x"}}\n'
+        "contexts:\n"
+        '- {name: "y", context: {cluster: "8e10", user: me}}\n'
+        "users:\n"
+        '- {name: me, user: {token: "123e45", auth-provider: {config: {expiry: 2024-01-02T03:04:05Z}}}}\n'
+    )
+    before, _ = read_yaml(path.read_bytes())
+    add_context(path, one)
+    remove_context(path, one.parent)
+    assert read_yaml(path.read_bytes()) == (before, [])
+    assert before["users"][0]["user"]["auth-provider"]["config"] == {"expiry": "2024-01-02T03:04:05Z"}
