@@ -11,6 +11,7 @@ from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen import STRUCTURED, Check, Guard
 from fake_dra_driver.dra import DriverNames
 from fake_dra_driver.dra.program.admission import guards
+from fake_dra_driver.dra.structured.slices import published_annotation
 
 __all__ = ["driver_guards"]
 
@@ -113,9 +114,11 @@ def _controller_on_binding(names: DriverNames) -> Guard:
 
 
 def _controller_on_slices(names: DriverNames) -> Guard:
-    published = json.dumps(f"{names.driver}/published")
+    published = json.dumps(published_annotation(names.driver))
     return Guard(
-        "Devices of other drivers, and of nodes with a kubelet plugin, would be offered that are not there.",
+        # Whether a node has a plugin, no expression can know.
+        "Devices of other drivers, or of several nodes at once, would be offered that are not there, and slices of "
+        "kubelet plugins deleted.",
         "controller",
         ResourceSlice,
         ("CREATE", "UPDATE", "DELETE"),
@@ -129,9 +132,10 @@ def _controller_on_slices(names: DriverNames) -> Guard:
                 '"The controller may only write ResourceSlices of single nodes, in the pool of the node\'s name."',
             ),
             Check(
-                f"variables.versions.all(each, each.metadata.?annotations[?{published}].hasValue())",
-                '"The controller may only write ResourceSlices of its own, which have the annotation '
-                f'{names.driver}/published: others are those of kubelet plugins."',
+                # What a plugin has left at a node that has none any more is taken over: the controller marks it.
+                f'(request.operation == "DELETE" ? oldObject : object).metadata.?annotations[?{published}].hasValue()',
+                '"The controller may only write ResourceSlices with the annotation '
+                f'{published_annotation(names.driver)}, and delete none without it: those are of kubelet plugins."',
             ),
         ),
         only=STRUCTURED,

@@ -84,7 +84,8 @@ def _controller_rules(names: DriverNames) -> tuple[Rule, ...]:
             only=STRUCTURED,
         ),
         Rule(
-            "To publish the devices of nodes without a kubelet plugin. An admission policy keeps it to those.",
+            "To publish the devices of nodes without a kubelet plugin. An admission policy keeps it to slices of this "
+            "driver and of single nodes, with a mark of its own.",
             (ResourceSlice,),
             (*READ_VERBS, "create", "update", "delete"),
             only=STRUCTURED,

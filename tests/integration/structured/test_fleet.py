@@ -23,6 +23,7 @@ from fake_dra_driver.runtime import Cache, Client, Result, TransportError
 from fake_dra_driver.runtime.reconcile import Request
 from tests.support.apiserver import ApiServer
 from tests.support.fleet import FleetLab, Source, Stopped, offered
+from tests.support.guards import enforced, guard_named
 from tests.support.slice_world import devices, taint
 
 REPAIR_SECONDS = 1.0
@@ -234,19 +235,24 @@ async def test_the_slices_of_a_node_that_leaves_the_fleet_are_deleted_unless_the
     assert left in ({goes, unknown}, {unknown})
 
 
+async def publish_as_plugin(lab: FleetLab, node: str, pool: FleetPool) -> None:
+    """A kubelet plugin publishes this, and stops."""
+    cache = Cache(lab.client)
+    plugin = SlicePublisher(lab.api, lab.driver, node, cache, lab.client)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(cache.run())
+        await cache.wait_for_sync()
+        plugin.publish([pool.pool])
+        await plugin.reconcile(Request("", lab.driver))
+        task.cancel()
+
+
 async def test_a_plugin_and_a_fleet_take_a_node_over_from_each_other(lab: FleetLab) -> None:
     node = await lab.add_node()
     pool = lab.pool(node, cards(2, node))
     async with lab.process() as fleet:
         await fleet.publish(node, pool)
-        cache = Cache(lab.client)
-        plugin = SlicePublisher(lab.api, lab.driver, node, cache, lab.client)
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(cache.run())
-            await cache.wait_for_sync()
-            plugin.publish([pool.pool])
-            await plugin.reconcile(Request("", lab.driver))
-            task.cancel()
+        await publish_as_plugin(lab, node, pool)
         (there,) = await lab.slices()
         assert published_annotation(lab.driver) not in there.metadata.annotations
         await fleet.until(lambda: fleet.informer.list()[0].metadata.annotations == {})
@@ -257,6 +263,30 @@ async def test_a_plugin_and_a_fleet_take_a_node_over_from_each_other(lab: FleetL
         await fleet.publish(node, pool)
         (there,) = await lab.slices()
         assert published_annotation(lab.driver) in there.metadata.annotations
+
+
+@pytest.mark.parametrize("lab", EMBEDDED, indirect=True)
+@pytest.mark.parametrize("is_by_plugin", [True, False], ids=["a plugin's", "without a mark"])
+async def test_the_charts_policy_lets_a_fleet_take_over_what_is_not_marked(lab: FleetLab, is_by_plugin: bool) -> None:
+    node = await lab.add_node()
+    before, after = lab.pool(node, cards(2, node)), lab.pool(node, cards(3, node))
+    async with lab.process() as fleet:
+        if is_by_plugin:
+            await publish_as_plugin(lab, node, before)
+        else:
+            await fleet.publish(node, before)
+            (there,) = await lab.slices()
+            await lab.client.merge_patch(lab.api.slices, there.key, {"metadata": {"annotations": None}})
+        await fleet.until(lambda: [one.metadata.annotations for one in fleet.informer.list()] == [{}])
+        async with enforced(lab.client, guard_named("controller-resourceslices", driver=lab.driver)):
+            await fleet.publish(node, after)
+            (there,) = await lab.slices()
+            assert published_annotation(lab.driver) in there.metadata.annotations
+            assert offered([there], node) == ["card-0", "card-1", "card-2"]
+            del fleet.source.pools[node]
+            await fleet.until(lambda: lab.mark in fleet.informer.list()[0].metadata.annotations)
+            await fleet.look(node)
+            assert await lab.slices() == (), "what it has taken over it withdraws as well"
 
 
 async def test_taints_keep_the_time_at_which_they_were_added(lab: FleetLab) -> None:

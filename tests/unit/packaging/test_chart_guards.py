@@ -567,7 +567,7 @@ def test_the_controller_writes_slices_of_nodes_without_a_plugin(
         ({"nodeName": OTHER_NODE}, PUBLISHED, "of single nodes, in the pool of the node's name."),
         ({"nodeName": None, "allNodes": True}, PUBLISHED, "of single nodes, in the pool of the node's name."),
         ({"driver": OTHER_DRIVER}, PUBLISHED, f"may only write ResourceSlices of the driver {DRIVER_NAME}."),
-        ({}, {}, "others are those of kubelet plugins."),
+        ({}, {}, "and delete none without it: those are of kubelet plugins."),
     ],
     ids=["node", "all nodes", "driver", "a plugin's"],
 )
@@ -589,6 +589,22 @@ def test_the_controller_writes_no_other_slices(
         assert message in controller.delete(f"{where}/other")
     finally:
         assert admin.delete(f"{where}/other") == ALLOWED
+
+
+@structured
+def test_the_controller_takes_over_slices_that_a_plugin_has_left(
+    controller: Account, admin: Account, apiserver: ApiServer
+) -> None:
+    where, left, taken = slices(apiserver), slice_(apiserver, "left"), slice_(apiserver, "left")
+    taken["metadata"] |= PUBLISHED
+    assert admin.create(where, left) == ALLOWED
+    try:
+        until_refused(partial(controller.replace, f"{where}/left", left))
+        assert controller.replace(f"{where}/left", taken) == ALLOWED
+        refused = f"may only write ResourceSlices with the annotation {DRIVER_NAME}/published"
+        assert refused in controller.replace(f"{where}/left", left)
+    finally:
+        assert admin.delete(f"{where}/left") == ALLOWED
 
 
 def result(**fields: str) -> Json:
