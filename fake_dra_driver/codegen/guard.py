@@ -6,7 +6,7 @@ writes; what others write does not concern it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from fake_dra_driver.api.kube.meta import KubeObject
@@ -27,7 +27,8 @@ class Check:
 
     expression: str
     """Over ``object``, ``oldObject``, ``variables.versions`` (those two, as far as there are) and ``variables.node``:
-    the node that the API server itself has put into the token of the pod which writes (KEP-4193); empty: none."""
+    the node that the API server itself has put into the token of the pod which writes (KEP-4193); empty: none. Beside
+    them, the guard's own variables."""
     message: str
     """In CEL as well: text in double quotes."""
 
@@ -48,6 +49,8 @@ class Guard:
     """The mode in which it is needed, as in ``Rule``."""
     needs_own_account: bool = True
     """Whether another component writes the resource, too, and is not to be taken for this one."""
+    own_variables: Mapping[str, str] = field(default_factory=dict)
+    """What expressions can use besides, by name, each in CEL: it is worked out once for a request."""
 
     @property
     def name(self) -> str:
@@ -59,7 +62,8 @@ class Guard:
     def variables(self) -> Mapping[str, str]:
         """Those that the checks use."""
         text = " ".join(part for check in self.checks for part in (check.expression, check.message))
-        return {name: expression for name, expression in _VARIABLES.items() if f"variables.{name}" in text}
+        every = {**_VARIABLES, **self.own_variables}
+        return {name: expression for name, expression in every.items() if f"variables.{name}" in text}
 
     @property
     def resource(self) -> str:

@@ -41,6 +41,7 @@ class FaultStatusReconciler(Reconciler):
         writer: writes the status.
         now: the wall clock.
         entries_beside: what a fault does on nodes without a plugin, by node; its status may not have room for all.
+            None: that is not known yet, and what an earlier process has made of it stays until it is.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class FaultStatusReconciler(Reconciler):
         nodes: Callable[[], Sequence[KnownNode]],
         writer: StatusWriter,
         now: Callable[[], datetime],
-        entries_beside: Callable[[DeviceFault], Mapping[str, FaultOnNode]] = lambda _fault: {},
+        entries_beside: Callable[[DeviceFault], Mapping[str, FaultOnNode] | None] = lambda _fault: {},
     ) -> None:
         self._catalog = catalog
         self._nodes = nodes
@@ -64,8 +65,11 @@ class FaultStatusReconciler(Reconciler):
             return Result()
         now, generation = self._now(), fault.metadata.generation
         before = fault.status or DeviceFaultStatus()
+        beside = self._entries_beside(fault)
+        if beside is None and before.observed_generation == generation:
+            return Result()
         conditions = Conditions(before.conditions, generation, now)
-        entries = {**{entry.node: entry for entry in before.nodes}, **self._entries_beside(fault)}
+        entries = {**{entry.node: entry for entry in before.nodes}, **(beside or {})}
         again = self._state(fault, [entries[node] for node in sorted(entries)], conditions, now)
         if conditions.changed or before.observed_generation != generation:
             await self._writer.write(fault, {"observedGeneration": generation}, conditions)

@@ -6,6 +6,7 @@ from typing import Final
 
 from fake_dra_driver.api.devicefault import DeviceFault, FaultOnNode
 from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.driver.objectstatus.catalog import CatalogOpener, MockCatalog
 from fake_dra_driver.driver.objectstatus.faultstatus import FaultStatusReconciler
 from fake_dra_driver.driver.objectstatus.nomatch import KnownNode
@@ -40,7 +41,7 @@ class ObjectStatus:
         writer = StatusWriter(client, f"{driver}-controller")
         opener = CatalogOpener(self.catalog)
         self._profiles = Controller("deviceprofile", ProfileStatusReconciler(self.catalog, writer, now))
-        self._entries_beside: Callable[[DeviceFault], Mapping[str, FaultOnNode]] = lambda _fault: {}
+        self._entries_beside: Callable[[DeviceFault], Mapping[str, FaultOnNode] | None] = lambda _fault: {}
         faults = FaultStatusReconciler(
             self.catalog, self._known_nodes, writer, now, lambda fault: self._entries_beside(fault)
         )
@@ -50,9 +51,14 @@ class ObjectStatus:
         self.controllers: Sequence[Controller] = (opener.controller, self._profiles, self._faults)
         """All of them."""
 
-    def count_beside(self, entries_of: Callable[[DeviceFault], Mapping[str, FaultOnNode]]) -> None:
-        """What a fault does on nodes without a plugin, by node, counts as well."""
+    def count_beside(self, entries_of: Callable[[DeviceFault], Mapping[str, FaultOnNode] | None]) -> None:
+        """What a fault does on nodes without a plugin, by node, counts as well. None: that is not known yet; whoever
+        counts them has each fault judged when it is."""
         self._entries_beside = entries_of
+
+    def judge_fault(self, fault: NamespacedName) -> None:
+        """Something has changed of what a fault does, beside its status. Returns at once."""
+        self._faults.enqueue(fault, after=_DELAY_SECONDS)
 
     def _judge_profiles(self) -> None:
         for profile in self.catalog.profiles.list():

@@ -35,7 +35,7 @@ class Simulation:
         others = FleetDependencies(served.is_served_by_plugin, lambda node: self._holders(node), is_classic, wiring.now)
         self.fleet = SimulatedFleet(status.catalog, selected, others)
         served.subscribe(self.fleet.look)
-        fault_status = FleetFaultStatus(wiring.client, status.catalog, self.fleet, others)
+        fault_status = FleetFaultStatus(wiring.client, status.catalog, self.fleet, others, status.judge_fault)
         self._faults = FleetFaults(self.fleet, status.catalog, fault_status, others)
         status.count_beside(fault_status.entries_of)
         self.call_failed = fault_status.call_failed

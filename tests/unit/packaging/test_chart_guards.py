@@ -11,7 +11,7 @@ import httpx
 import pytest
 import yaml
 
-from fake_dra_driver.api.devicefault import DeviceFault
+from fake_dra_driver.api.devicefault import MAX_LISTED_NODES, DeviceFault
 from fake_dra_driver.api.fake import (
     ABANDONED_ANNOTATION,
     CLAIM_FINALIZER,
@@ -746,10 +746,38 @@ def test_the_controller_says_of_a_fault_whether_it_can_be(controller: Account, f
     until_refused(partial(controller.patch, fault, {"status": {"nodes": []}}))
     assert controller.patch(fault, {"status": {"conditions": [CONDITION]}}) == ALLOWED
     assert "The controller may not change status.nodes" in controller.patch(fault, {"status": {"nodes": []}})
-    kept = {"node": OTHER_NODE}
-    assert controller.patch(fault, {"status": {"nodes": [kept, {"node": "kwok", "simulated": True}]}}) == ALLOWED
-    for entries in ([kept, {"node": "kwok"}], [{**kept, "simulated": True}]):
+    kept, kwok = {"node": OTHER_NODE}, {"node": "kwok", "simulated": True}
+    assert controller.patch(fault, {"status": {"nodes": [kept, kwok]}}) == ALLOWED
+    for entries in ([kept, {"node": "kwok"}], [kwok], [{**kept, "times": 1}, kwok]):
         assert "The controller may not change status.nodes" in controller.patch(fault, {"status": {"nodes": entries}})
+
+
+def test_the_controller_takes_over_what_a_plugin_has_left_in_a_fault_and_gives_it_back(
+    controller: Account, admin: Account, fault: str
+) -> None:
+    kept, taken = {"node": OTHER_NODE}, {"node": NODE, "simulated": True, "times": 2}
+    until_refused(partial(controller.patch, fault, {"status": {"nodes": []}}))
+    for before in ({"node": NODE, "times": 1}, taken):
+        assert admin.patch(fault, {"status": {"nodes": [before, kept]}}) == ALLOWED
+        assert controller.patch(fault, {"status": {"nodes": [taken, kept]}}) == ALLOWED
+    for entries in ([kept], [{"node": NODE, "times": 1}, kept]):
+        assert controller.patch(fault, {"status": {"nodes": entries}}) == ALLOWED
+
+
+def test_the_policy_on_faults_costs_no_more_than_an_api_server_allows(
+    controller: Account, admin: Account, fault: str
+) -> None:
+    """With as many entries of both sorts as there is room for."""
+    name = "a-node-with-a-name-that-is-rather-long.zone-1.example.com"
+    half = MAX_LISTED_NODES // 2
+    plugins = [{"node": f"{name}-{at}", "times": 1} for at in range(half)]
+    ours: list[Json] = [{"node": f"{name}-{at}", "simulated": True} for at in range(half, 2 * half)]
+    until_refused(partial(controller.patch, fault, {"status": {"nodes": []}}))
+    assert admin.patch(fault, {"status": {"nodes": [*plugins, *ours]}}) == ALLOWED
+    changed = [{**entry, "times": 1} for entry in ours]
+    assert controller.patch(fault, {"status": {"nodes": [*plugins, *changed]}}) == ALLOWED
+    said = controller.patch(fault, {"status": {"nodes": [*plugins[1:], *changed]}})
+    assert "The controller may not change status.nodes" in said
 
 
 # --- Tokens

@@ -93,7 +93,12 @@ class StatusWorld:
         """What a plugin says about the fault ``f``."""
         status = {"nodes": [{"node": node, **entry}]}
         await self.admin.apply(
-            DeviceFault, NamespacedName("", "f"), {"status": status}, field_manager=node, subresource="status"
+            DeviceFault,
+            NamespacedName("", "f"),
+            {"status": status},
+            field_manager=node,
+            force=True,
+            subresource="status",
         )
         await self.settle()
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from fake_dra_driver.api.devicefault import DeviceFault
+from fake_dra_driver.api.devicefault import DeviceFault, FaultOnNode
 from fake_dra_driver.api.kube.meta import NamespacedName
 from tests.unit.driver.objectstatus.statusworld import StatusWorld
 
@@ -130,3 +130,21 @@ async def test_the_kinds_may_come_later() -> None:
         await asyncio.sleep(A_MOMENT_SECONDS)
         words = "driver fake.resource.3-shake.com has no nodes yet"
         assert await world.active() == ("False", "NothingMatches", words)
+
+
+async def test_what_was_said_stays_until_it_is_known_what_a_fault_does_on_simulated_nodes() -> None:
+    world = StatusWorld()
+    await world.furnish()
+    async with world.controller():
+        await world.fault()
+        await world.plugin_says("node-0", devices=["gpu-0"], deviceCount=1, since=SINCE)
+        before = await world.active()
+    known: dict[str, FaultOnNode] | None = None
+    async with world.controller() as status:
+        status.count_beside(lambda _fault: known)
+        await world.plugin_says("node-1", devices=["gpu-0"], deviceCount=1, since=SINCE)
+        assert await world.active() == before
+        known = {"node-2": FaultOnNode.model_validate({"node": "node-2", "deviceCount": 5, "since": SINCE})}
+        status.judge_fault(NamespacedName("", "f"))
+        await world.settle()
+        assert (await world.active())[2].startswith("7 devices of 3 nodes")

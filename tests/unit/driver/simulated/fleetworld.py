@@ -43,7 +43,7 @@ class FleetWorld(StatusWorld):
         status = ObjectStatus(client, cache, DRIVER_NAME, namespace=NAMESPACE, now=self.now)
         others = FleetDependencies(self.served.__contains__, lambda _: self.holders, is_classic, self.now)
         fleet = SimulatedFleet(status.catalog, SELECTED, others)
-        fault_status = FleetFaultStatus(client, status.catalog, fleet, others)
+        fault_status = FleetFaultStatus(client, status.catalog, fleet, others, status.judge_fault)
         faults = FleetFaults(fleet, status.catalog, fault_status, others)
         status.count_beside(fault_status.entries_of)
         fleet.subscribe(self.told.append)
