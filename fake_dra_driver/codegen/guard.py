@@ -49,6 +49,9 @@ class Guard:
     """The mode in which it is needed, as in ``Rule``."""
     needs_own_account: bool = True
     """Whether another component writes the resource, too, and is not to be taken for this one."""
+    is_simulators: bool = False
+    """Whether that other component is a controller that simulates nodes, and otherwise does not write it. A chart then
+    leaves the policy out for want of accounts only where that is switched on; ``needs_own_account`` is False."""
     own_variables: Mapping[str, str] = field(default_factory=dict)
     """What expressions can use besides, by name, each in CEL: it is worked out once for a request."""
 

@@ -33,6 +33,9 @@ class Rule:
     """The objects that it is for; empty: all."""
     only: str = ""
     """CLASSIC or STRUCTURED: the mode that needs it, for a chart to grant it in that mode alone; empty: every mode."""
+    simulating: bool = False
+    """Whether it is needed only by a controller that simulates nodes, for a chart to grant it only where that is
+    switched on."""
 
     @property
     def group(self) -> str:

@@ -37,8 +37,10 @@ def driver_guards(names: DriverNames, records: type[CustomResource]) -> tuple[Gu
 def _of_one_of_two_writers(guard: Guard) -> Guard:
     """The controller of this driver writes the status of claims of structured DRA as well, and slices of nodes that
     have no kubelet plugin."""
+    if guard.kind is ResourceSlice:
+        return replace(guard, is_simulators=True)
     is_about_claims = guard.kind is ResourceClaim and guard.subresource == "status"
-    return replace(guard, needs_own_account=True) if is_about_claims or guard.kind is ResourceSlice else guard
+    return replace(guard, needs_own_account=True) if is_about_claims else guard
 
 
 def _plugin_on_faults() -> Guard:

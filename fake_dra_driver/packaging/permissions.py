@@ -84,11 +84,19 @@ def _controller_rules(names: DriverNames) -> tuple[Rule, ...]:
             only=STRUCTURED,
         ),
         Rule(
-            "To publish the devices of nodes without a kubelet plugin. An admission policy keeps it to slices of this "
-            "driver and of single nodes, with a mark of its own.",
+            "To withdraw the devices of nodes that it does not simulate any more. An admission policy keeps it to "
+            "slices of this driver and of single nodes, with a mark of its own.",
             (ResourceSlice,),
-            (*READ_VERBS, "create", "update", "delete"),
+            (*READ_VERBS, "delete"),
             only=STRUCTURED,
+        ),
+        Rule(
+            "To publish the devices of nodes without a kubelet plugin, where simulatedNodes selects any. The same "
+            "policy is for them.",
+            (ResourceSlice,),
+            ("create", "update"),
+            only=STRUCTURED,
+            simulating=True,
         ),
     )
 
@@ -96,9 +104,11 @@ def _controller_rules(names: DriverNames) -> tuple[Rule, ...]:
 def _records_of_simulated_nodes(names: DriverNames, kinds: Sequence[type[KubeObject]]) -> Rule:
     records = tuple(kind for kind in kinds if kind.resource.group == names.state_group)
     return Rule(
-        "The record of a node without a kubelet plugin. An admission policy keeps it from those of others.",
+        "The record of a node without a kubelet plugin, where simulatedNodes selects any. An admission policy keeps it "
+        "from those of others.",
         records,
         ("create",),
+        simulating=True,
     )
 
 

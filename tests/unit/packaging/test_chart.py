@@ -306,6 +306,38 @@ def test_which_nodes_are_simulated(helm: Helm) -> None:
     assert {f"{flags[0]}=", f"{flags[1]}=role in (load, test), !gpu"} <= set(container["args"])
 
 
+NONE_SIMULATED = '--set-json=simulatedNodes={"annotationSelector": "", "labelSelector": ""}'
+
+
+@pytest.mark.parametrize(
+    ("values", "verbs"),
+    [
+        ([], {"create", "update"}),
+        (["--set=simulatedNodes.annotationSelector=", "--set=simulatedNodes.labelSelector=a=b"], {"create", "update"}),
+        ([NONE_SIMULATED], set()),
+    ],
+    ids=["as it is", "by labels", "none"],
+)
+def test_the_controller_publishes_nothing_where_no_node_is_simulated(
+    helm: Helm, values: list[str], verbs: set[str]
+) -> None:
+    manifests = helm.template(*values, kubernetes=STRUCTURED)
+    slices = permissions_of(manifests["ClusterRole", CONTROLLER])["resource.k8s.io", "resourceslices"]
+    assert slices == CACHE | {"get", "delete"} | verbs, "what it has published before it withdraws"
+    records = permissions_of(manifests["Role", CONTROLLER])["nas.fake.resource.3-shake.com", "nodeallocationstates"]
+    assert records == CACHE | {"get", "patch"} | (verbs & {"create"})
+
+
+@pytest.mark.parametrize("is_simulating", [True, False])
+def test_one_account_is_kept_to_the_slices_of_its_node_unless_nodes_are_simulated(
+    helm: Helm, is_simulating: bool
+) -> None:
+    shared = ["--set=controller.serviceAccountName=us", "--set=kubeletPlugin.serviceAccountName=us"]
+    manifests = helm.template(*shared, *([] if is_simulating else [NONE_SIMULATED]), kubernetes=STRUCTURED)
+    policies = {name for kind, name in manifests if kind == "ValidatingAdmissionPolicy"}
+    assert policies == (set() if is_simulating else {f"{PLUGIN}-resourceslices"})
+
+
 @pytest.mark.parametrize("selector", ["a=b=c", "=a", "a in b", "a,,b", "a in (b", "-a"])
 def test_a_selector_that_is_none_is_refused(helm: Helm, selector: str) -> None:
     values = json.dumps({"labelSelector": selector})

@@ -262,6 +262,13 @@ cluster is known, or without one its release, not to serve policies.
 {{- end }}
 {{- end }}
 
+{{/* Not empty where the controller simulates nodes. */}}
+{{- define "fake-dra-driver.simulatesNodes" -}}
+{{- if or .Values.simulatedNodes.annotationSelector .Values.simulatedNodes.labelSelector }}
+{{- "yes" }}
+{{- end }}
+{{- end }}
+
 {{/* The kubelet plugin's own folder, with its socket and its checkpoint: the only one of the kubelet's plugins that it gets. */}}
 {{- define "fake-dra-driver.pluginFolder" -}}
 {{- printf "%s/%s" (trimSuffix "/" .Values.kubeletPlugin.settings.kubeletPluginsDir) .Values.driverName }}
