@@ -30,6 +30,11 @@ _DURATION: Final = re.compile(r"([+-]?)((?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s
 _UNITLESS: Final = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))*(?:\d+\.?\d*|\.\d+)")
 _DURATION_PART: Final = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_LARGEST_INTEGER: Final = 2**63 - 1
+"""Of Go's int."""
+_INTEGER_DIGITS: Final = 19
+_LONGEST_SECONDS: Final = (2**63 - 1) / 1e9
+"""Go's Duration has 64 bits of nanoseconds."""
 _ZONE_PART: Final = re.compile(r"[A-Za-z0-9_+][A-Za-z0-9._+-]*|[A-Za-z0-9._+][A-Za-z0-9._+-]+")
 _MONTHS: Final = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _WEEKDAYS: Final = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
@@ -183,9 +188,14 @@ def _number(text: str, field: _Field | None = None) -> int:
         return field.names[text.lower()]
     if not re.fullmatch(r"[+-]?[0-9]+", text):
         raise ScheduleError(f'failed to parse int from {text}: strconv.Atoi: parsing "{text}": invalid syntax')
-    if int(text) < 0:
-        raise ScheduleError(f"negative number ({int(text)}) not allowed: {text}")
-    return int(text)
+    # Python itself refuses to read very many digits.
+    digits = text.lstrip("+-").lstrip("0")
+    number = int(digits or "0") if len(digits) <= _INTEGER_DIGITS else _LARGEST_INTEGER + 1
+    if number > _LARGEST_INTEGER:
+        raise ScheduleError(f'failed to parse int from {text}: strconv.Atoi: parsing "{text}": value out of range')
+    if text.startswith("-") and number:
+        raise ScheduleError(f"negative number ({-number}) not allowed: {text}")
+    return number
 
 
 def _seconds(text: str) -> int:
@@ -195,6 +205,8 @@ def _seconds(text: str) -> int:
         problem = "missing unit in" if _UNITLESS.fullmatch(duration) else "invalid"
         raise ScheduleError(f'failed to parse duration {text}: time: {problem} duration "{duration}"')
     total = sum(float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(duration))
+    if total > _LONGEST_SECONDS:
+        raise ScheduleError(f'failed to parse duration {text}: time: invalid duration "{duration}"')
     return max(int(-total if duration.startswith("-") else total), 1)
 
 

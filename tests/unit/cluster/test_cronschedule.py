@@ -20,6 +20,9 @@ def due(schedule: str, moment: datetime = WEDNESDAY, zone: str = "UTC") -> str:
     [
         ("* * * * *", "2026-01-07 10:31:00"),
         ("*/15 * * * *", "2026-01-07 10:45:00"),
+        (f"{'0' * 5000}45 * * * *", "2026-01-07 10:45:00"),
+        ("*/9223372036854775807 11 * * *", "2026-01-07 11:00:00"),
+        ("@every 2562047h", "2318-04-19 09:30:15"),
         ("0/20 * * * *", "2026-01-07 10:40:00"),
         ("5-9/2 * * * *", "2026-01-07 11:05:00"),
         ("30 10 * * *", "2026-01-08 10:30:00"),
@@ -64,6 +67,23 @@ def test_a_clock_that_is_put_forward_or_back() -> None:
     ("schedule", "words"),
     [
         ("", "empty spec string"),
+        (
+            "9223372036854775808 * * * *",
+            "failed to parse int from 9223372036854775808: "
+            'strconv.Atoi: parsing "9223372036854775808": value out of range',
+        ),
+        (
+            f"{'9' * 5000} * * * *",
+            f'failed to parse int from {"9" * 5000}: strconv.Atoi: parsing "{"9" * 5000}": value out of range',
+        ),
+        (
+            "@every 100000000h",
+            'failed to parse duration @every 100000000h: time: invalid duration "100000000h"',
+        ),
+        (
+            f"@every {'9' * 5000}h",
+            f'failed to parse duration @every {"9" * 5000}h: time: invalid duration "{"9" * 5000}h"',
+        ),
         ("* * * *", "expected exactly 5 fields, found 4: [* * * *]"),
         ("0 * * * * *", "expected exactly 5 fields, found 6: [0 * * * * *]"),
         ("60 * * * *", "end of range (60) above maximum (59): 60"),
