@@ -247,8 +247,11 @@ class Cluster:
             parts.push_async_callback(component.stop)
 
     async def _start_nodes(self, group: asyncio.TaskGroup, parts: contextlib.AsyncExitStack) -> None:
-        self.server.logs = logs = PodLogs()
-        self.server.sessions = sessions = PodSessions()
+        def has_kubelet(node: str) -> bool:
+            return self.machine(node) is not None
+
+        self.server.logs = logs = PodLogs(has_kubelet=has_kubelet)
+        self.server.sessions = sessions = PodSessions(has_kubelet=has_kubelet)
         tokens = self.server.client("kubelet")
         parts.push_async_callback(tokens.close)
         await asyncio.to_thread(self._images.unpack, self.folder / "images")

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
+import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from fake_dra_driver.api.fieldproblem import problems_of, shown
@@ -49,6 +50,8 @@ MAX_SIMULATED: Final = 5000
 POOL_LABEL: Final = "fake-dra-driver-cluster/pool"
 """Label of each node of a pool, with the pool's name."""
 
+_HOST_LABEL: Final = "kubernetes.io/hostname"
+_KWOK_ANNOTATION, _FAKE = "kwok.x-k8s.io/node", "fake"
 _LARGEST_NAME: Final = 63 - len(f"-{MAX_SIMULATED}")
 """Names of nodes are values of the label kubernetes.io/hostname, which end at 63 characters."""
 
@@ -93,6 +96,19 @@ def _keys(found: Mapping[str, str]) -> Mapping[str, str]:
     return found
 
 
+def _labels(found: Mapping[str, str]) -> Mapping[str, str]:
+    for key in _keys(found):
+        if key in (_HOST_LABEL, POOL_LABEL):
+            raise ValueError(f"cannot have {key}, which says of each node which one it is")
+    return found
+
+
+def _annotations(found: Mapping[str, str]) -> Mapping[str, str]:
+    if _keys(found).get(_KWOK_ANNOTATION, _FAKE) != _FAKE:
+        raise ValueError(f"cannot have {_KWOK_ANNOTATION}, which is {_FAKE} on the nodes of a simulated pool")
+    return found
+
+
 LabelValue = Annotated[str, AfterValidator(_value)]
 PlainQuantity = Annotated[str, BeforeValidator(_quantity)]
 
@@ -124,9 +140,9 @@ class NodePool(_Strict):
     name: Annotated[str, AfterValidator(_name)]
     count: Annotated[int, Field(ge=0)] = 1
     """How many nodes there are at the start."""
-    labels: Annotated[Mapping[str, LabelValue], AfterValidator(_keys)] = Field(default_factory=dict)
+    labels: Annotated[Mapping[str, LabelValue], AfterValidator(_labels)] = Field(default_factory=dict)
     """In addition to those of every node, and ``POOL_LABEL``."""
-    annotations: Annotated[Mapping[str, str], AfterValidator(_keys)] = Field(default_factory=dict)
+    annotations: Annotated[Mapping[str, str], AfterValidator(_annotations)] = Field(default_factory=dict)
     taints: Annotated[tuple[NodeTaint, ...], Field(strict=False), AfterValidator(_taints)] = ()
     cpu: PlainQuantity | None = None
     """What a node has for its pods; None: as many as this machine has, or 32 if it is simulated."""
@@ -159,14 +175,18 @@ def read_pools(path: Path) -> tuple[NodePool, ...]:
             and what is allowed.
     """
     try:
-        document, duplicates = read_yaml(path.read_bytes())
+        raw = path.read_bytes()
+        document, duplicates = read_yaml(raw)
+        documents = sum(isinstance(event, yaml.DocumentStartEvent) for event in yaml.parse(raw, Loader=yaml.SafeLoader))
     except OSError as error:
         raise ClusterError(f"Cannot read the node pools in {path}: {error.strerror}") from error
-    except YamlError as error:
+    except (YamlError, yaml.YAMLError) as error:
         raise ClusterError(f"The node pools in {path} are not YAML: {error}") from error
     if duplicates:
         told = " ".join(duplicates[0].split()).removeprefix("yaml: unmarshal errors: ")
         raise ClusterError(f"The node pools in {path} are not clear: {told}")
+    if documents > 1:
+        raise ClusterError(f"The node pools in {path} are not clear: there are {documents} YAML documents, not one")
     if not isinstance(document, Mapping):
         raise ClusterError(f"{path} has no node pools: it must be an object with a list of pools, is {_told(document)}")
     try:

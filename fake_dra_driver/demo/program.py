@@ -11,7 +11,7 @@ from typing import Any
 from fake_dra_driver import __version__
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.cluster import Cluster, NodePool
+from fake_dra_driver.cluster import Cluster, ClusterError, NodePool
 from fake_dra_driver.cluster.control import ask
 from fake_dra_driver.cluster.kubelet.containersetup.images import UnknownImages
 from fake_dra_driver.cluster.nodepool import node_name, read_pools
@@ -150,7 +150,11 @@ async def run_cluster_up(
 def _planned(settings: ClusterUpSettings) -> tuple[Cluster, Mapping[str, Any]]:
     """The cluster that is asked for, and the chart's values. Blocks. Raises ClusterError."""
     asked = read_pools(Path(settings.pools)) if settings.pools else ()
-    pools, values = with_profiles(asked, read_values(settings.values))
+    values = read_values(settings.values)
+    try:
+        pools, values = with_profiles(asked, values)
+    except ClusterError as error:
+        raise ClusterError(f"The node pools in {settings.pools} cannot be used: {error}") from None
     if settings.kubeconfig:
         check_shared(_whole_path(settings.kubeconfig))
     count = settings.nodes if settings.nodes is not None else 0 if pools else 1

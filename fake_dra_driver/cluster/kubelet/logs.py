@@ -5,7 +5,7 @@ container is meant follows from the pod's status, and refusals have their words.
 cluster, where the API server asks the kubelet of the pod's node over HTTPS.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,10 +22,12 @@ class PodLogs:
     """The logs of all containers of a cluster.
 
     Args:
+        has_kubelet: whether a node, by its name, has a kubelet at all, be it stopped.
         now: for ``sinceSeconds``.
     """
 
-    def __init__(self, *, now: WallClock = utc_now) -> None:
+    def __init__(self, *, has_kubelet: Callable[[str], bool] = lambda _: True, now: WallClock = utc_now) -> None:
+        self._has_kubelet = has_kubelet
         self._now = now
         self._runtimes: dict[str, ProcessRuntime] = {}
 
@@ -45,6 +47,8 @@ class PodLogs:
         """
         name, node = pod["metadata"]["name"], pod["spec"].get("nodeName", "")
         runtime = self._runtimes.get(node)
+        if runtime is None and not self._has_kubelet(node):
+            raise internal_error(f"node {node} has no kubelet: pods run there in name only, and have no logs")
         if runtime is None:
             raise internal_error(f"the kubelet of node {node} does not answer: it does not run")
         options = self._options(query)

@@ -128,7 +128,10 @@ def test_what_is_refused(kubeconfig: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         for flags, said in (
             ([f"--port={listener.getsockname()[1]}"], "of this machine cannot be listened on"),
-            (["-f", str(pools)], "pools[0].profile: there is no profile nope. There are: amd-mi300x, "),
+            (
+                ["-f", str(pools)],
+                f"in {pools} cannot be used: pools[0].profile: there is no profile nope. There are: amd-mi300x, ",
+            ),
             ([f"--kubeconfig={pools}"], f"{pools} is no kubeconfig, but something else"),
         ):
             status, output, problems = run("cluster", "up", "--detach", *flags)

@@ -10,7 +10,11 @@ import pytest
 from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster import Cluster, ClusterError, NodePool, NodeTaint, nodepool
+from fake_dra_driver.cluster.apiserver.errors import StatusError
+from fake_dra_driver.cluster.apiserver.verbs.podverbs import Connect
 from fake_dra_driver.cluster.kinds import Node, Pod
+from fake_dra_driver.cluster.remotecommand.negotiation import Agreement
+from fake_dra_driver.cluster.remotecommand.streams import StreamOptions
 from fake_dra_driver.cluster.testing import QUICK
 
 GPU = NodePool(
@@ -281,3 +285,20 @@ async def test_the_cluster_ends_while_somebody_waits_for_a_node() -> None:
 def test_a_node_is_called_like_one_of_a_pool() -> None:
     with pytest.raises(ClusterError, match="two nodes have the same name"):
         Cluster(nodes=("gpu-1",), pools=(GPU,))
+
+
+async def test_a_simulated_node_has_no_logs_and_no_sessions(cluster: Cluster) -> None:
+    await cluster.apply(ACCOUNT, _pod("p", "fake-1"))
+    pod = (await cluster.client.get(Pod, NamespacedName("default", "p"))).to_wire()
+    logs, sessions = cluster.server.logs, cluster.server.sessions
+    assert logs is not None
+    assert sessions is not None
+    with pytest.raises(StatusError, match="node fake-1 has no kubelet: pods run there in name only, and have no logs"):
+        logs.stream(pod, "c", {})
+    wanted = Connect("exec", pod, "c", ["ls"], StreamOptions(stdout=True))
+    with pytest.raises(StatusError, match=r"dialing backend: node fake-1 has no kubelet: .*, without containers"):
+        sessions.open(wanted, Agreement("SPDY", "v4.channel.k8s.io"))
+    await cluster.faults.stop_node("gpu-1")
+    pod["spec"]["nodeName"] = "gpu-1"
+    with pytest.raises(StatusError, match="the kubelet of node gpu-1 does not answer: it does not run"):
+        logs.stream(pod, "c", {})

@@ -58,6 +58,25 @@ def test_a_whole_file(tmp_path: Path) -> None:
             "The node pools in FILE cannot be used: pools[0].cuont: there is no such field, only annotations, count, "
             "cpu, labels, memory, name, pods, profile, simulated and taints",
         ),
+        (
+            "pools: [{name: a}]\n---\npools: [{name: b}]",
+            "The node pools in FILE are not clear: there are 2 YAML documents, not one",
+        ),
+        (
+            "pools: [{name: a, labels: {kubernetes.io/hostname: z}}]",
+            "The node pools in FILE cannot be used: pools[0].labels: cannot have kubernetes.io/hostname, which says of "
+            "each node which one it is",
+        ),
+        (
+            "pools: [{name: a, labels: {fake-dra-driver-cluster/pool: z}}]",
+            "The node pools in FILE cannot be used: pools[0].labels: cannot have fake-dra-driver-cluster/pool, which "
+            "says of each node which one it is",
+        ),
+        (
+            "pools: [{name: a, simulated: true, annotations: {kwok.x-k8s.io/node: real}}]",
+            "The node pools in FILE cannot be used: pools[0].annotations: cannot have kwok.x-k8s.io/node, which is "
+            "fake on the nodes of a simulated pool",
+        ),
         ("nodes: 3\npools: []", "The node pools in FILE cannot be used: nodes: there is no such field, only pools"),
         ("pools: [{count: 2}]", "The node pools in FILE cannot be used: pools[0].name: must be set"),
         (

@@ -43,10 +43,14 @@ class PodSessions(SessionSource):
     """The sessions of all containers of a cluster.
 
     Args:
+        has_kubelet: whether a node, by its name, has a kubelet at all, be it stopped.
         idle_seconds: how long nothing may be carried.
     """
 
-    def __init__(self, *, idle_seconds: float = _IDLE_SECONDS) -> None:
+    def __init__(
+        self, *, has_kubelet: Callable[[str], bool] = lambda _: True, idle_seconds: float = _IDLE_SECONDS
+    ) -> None:
+        self._has_kubelet = has_kubelet
         self._idle_seconds = idle_seconds
         self._nodes: dict[str, FindTarget] = {}
         self._running = 0
@@ -64,7 +68,10 @@ class PodSessions(SessionSource):
         node = wanted.pod["spec"].get("nodeName", "")
         find = self._nodes.get(node)
         if find is None:
-            message = f"error dialing backend: the kubelet of node {node} does not run"
+            reason = f"the kubelet of node {node} does not run"
+            if not self._has_kubelet(node):
+                reason = f"node {node} has no kubelet: pods run there in name only, without containers"
+            message = f"error dialing backend: {reason}"
             raise StatusError(500, "InternalError", f"Internal error occurred: {message}", _causes(message))
         if self._running >= MAX_SESSIONS:
             raise too_many_requests()
