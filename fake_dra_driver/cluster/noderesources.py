@@ -93,6 +93,7 @@ class NodeResources:
         """Handler for nodes."""
         if change.new is None:
             self._of(change.key.name).allocatable = {}
+            self._drop_empty(change.key.name)
         elif change.old is None or change.old.status.allocatable != change.new.status.allocatable:
             self._of(change.key.name).allocatable = allocatable_of(change.new)
 
@@ -124,6 +125,7 @@ class NodeResources:
         before = self._places.pop(uid, None)
         if before is not None:
             self._of(before.node).count(before.requests, -1)
+            self._drop_empty(before.node)
         if place is not None:
             self._places[uid] = place
             self._of(place.node).count(place.requests, 1)
@@ -138,7 +140,18 @@ class NodeResources:
             found = self._nodes[node] = _Node()
         return found
 
+    def _drop_empty(self, node: str) -> None:
+        """Forgets a node that is gone, with the last of its pods: there may be any number of names in time."""
+        found = self._nodes.get(node)
+        if found is not None and not found.pods and not found.allocatable:
+            del self._nodes[node]
+
     # --- what it answers ---
+
+    @property
+    def known_nodes(self) -> frozenset[str]:
+        """The nodes that are there, or have pods still."""
+        return frozenset(self._nodes)
 
     def shortages(self, node: str, requests: Requests, *, from_devices: Collection[str] = ()) -> Sequence[Shortage]:
         """What the node has too little of for the pod, in the order of kube-scheduler; empty: it has room.
@@ -148,7 +161,7 @@ class NodeResources:
             requests: what the pod asks for.
             from_devices: resources that devices stand for, where the node has none of them by itself.
         """
-        here = self._of(node)
+        here = self._nodes.get(node) or _Node()
         found = []
         limit = here.allocatable.get(PODS, 0)
         if here.pods >= limit:
@@ -161,7 +174,7 @@ class NodeResources:
 
     def score(self, node: str, requests: Requests = _NOTHING) -> int:
         """How much of its CPU and memory the node has left with the pod: 0 to 100 (LeastAllocated)."""
-        here = self._of(node)
+        here = self._nodes.get(node) or _Node()
         scores = [
             max(capacity - used - asked, 0) * _MAX_SCORE // capacity
             for capacity, used, asked in (

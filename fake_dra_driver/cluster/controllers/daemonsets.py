@@ -4,7 +4,7 @@ Follows k8s.io/kubernetes/pkg/controller/daemon, with rolling update within maxU
 there: maxSurge is ignored (old pods go first, at least one).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from loguru import logger
@@ -82,6 +82,7 @@ class DaemonSetReconciler(Reconciler):
     async def reconcile(self, request: Request) -> Result:
         owner = self._sets.get(request)
         if owner is None or owner.is_deleting:
+            self._forget_failures({each.uid for each in self._sets.list()})
             return Result()
         try:
             current = await self._revisions.current(owner, owner.spec)
@@ -131,7 +132,17 @@ class DaemonSetReconciler(Reconciler):
             # Pods that are for no existing node. Those bound to a missing node are the pod collector's.
             if name not in fits:
                 await self._delete(owner, [pod for pod in pods if not pod.spec.node_name])
+        for key in [key for key in self._not_before if key[0] == owner.uid and key[1] not in fits]:
+            self._forget_failure(key)
         return min(waits, default=None)
+
+    def _forget_failures(self, present: Collection[UID]) -> None:
+        for key in [key for key in self._not_before if key[0] not in present]:
+            self._forget_failure(key)
+
+    def _forget_failure(self, key: tuple[UID, str]) -> None:
+        del self._not_before[key]
+        self._failures.forget(key)
 
     async def _replace_failed(self, owner: DaemonSet, pod: Pod, node: str) -> float:
         """Deletes a pod that has ended, once its node's pause is over. Returns the seconds left of the pause."""

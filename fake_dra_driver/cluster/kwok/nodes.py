@@ -63,6 +63,8 @@ class NodeStages(Reconciler):
         self._now = now
         self._lives: dict[UID, _Life] = {}
         """Of the nodes whose Lease is held."""
+        self._uids: dict[str, UID] = {}
+        """Of the same nodes, by name."""
         self._seen: dict[str, float] = {}
         """By name of a node: the loop time at which another holder's Lease was last seen to change."""
         self._taken: Callable[[str], None] = lambda _: None
@@ -90,12 +92,12 @@ class NodeStages(Reconciler):
     async def reconcile(self, request: Request) -> Result:
         node = self._nodes.get(request)
         if node is None or node.is_deleting or not is_selected(node):
-            self._forget_missing()
+            self._forget(request.name)
             return Result()
         lease = self._leases.get(NamespacedName(LEASE_NAMESPACE, request.name))
         until = self._held_by_other(lease)
         if until > 0:
-            self._lives.pop(node.uid, None)
+            self._forget(request.name)
             return Result(requeue_after=until)
         try:
             await self._keep(node, lease)
@@ -125,7 +127,10 @@ class NodeStages(Reconciler):
         if status is not None:
             await self._write(node, status(node, self._now()))
             life.beat_at = at + _heartbeat_seconds()
+        if is_new:
+            self._forget(node.metadata.name)  # one of the same name, which is gone
         self._lives[node.uid] = life
+        self._uids[node.metadata.name] = node.uid
         if is_new:
             self._taken(node.metadata.name)
 
@@ -145,9 +150,10 @@ class NodeStages(Reconciler):
         metadata = {"uid": node.uid, "resourceVersion": node.metadata.resource_version}
         await self._client.merge_patch(Node, node.key, {"metadata": metadata, "status": status}, subresource="status")
 
-    def _forget_missing(self) -> None:
-        for uid in [uid for uid in self._lives if (node := self._nodes.by_uid(uid)) is None or not is_selected(node)]:
-            del self._lives[uid]
+    def _forget(self, name: str) -> None:
+        uid = self._uids.pop(name, None)
+        if uid is not None:
+            self._lives.pop(uid, None)
 
 
 def _heartbeat_seconds() -> float:

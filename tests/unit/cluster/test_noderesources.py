@@ -132,3 +132,15 @@ def test_the_emptier_node_has_the_better_score(resources: NodeResources) -> None
     assert resources.score(NODE, wanted(cpu="1", memory="3Gi")) == 0
     assert resources.score(NODE) == (50 + 75) // 2
     assert NodeResources().score(NODE) == 0
+
+
+def test_nothing_is_kept_of_nodes_that_are_gone() -> None:
+    resources = NodeResources()
+    run(resources, "one", cpu="1")
+    resources.on_node(Change(node().key, None, node(cpu="2", pods="3")))
+    resources.on_node(Change(node().key, node(cpu="2", pods="3"), None))
+    assert missing(resources, cpu="1") == ["pods", "cpu"]
+    end(resources, "one", cpu="1")
+    assert missing(resources, cpu="1") == ["pods", "cpu"]
+    assert resources.score(NODE) == 0
+    assert resources.known_nodes == frozenset()
