@@ -50,6 +50,8 @@ MAX_SIMULATED: Final = 5000
 POOL_LABEL: Final = "fake-dra-driver-cluster/pool"
 """Label of each node of a pool, with the pool's name."""
 
+_TOLD: Final = 5
+"""How many problems of a file are told at once."""
 _HOST_LABEL: Final = "kubernetes.io/hostname"
 _KWOK_ANNOTATION, _FAKE = "kwok.x-k8s.io/node", "fake"
 _LARGEST_NAME: Final = 63 - len(f"-{MAX_SIMULATED}")
@@ -63,7 +65,8 @@ def _quantity(value: object) -> object:
     try:
         quantity = Quantity.parse(str(value))
     except QuantityError:
-        raise ValueError(f"must be a quantity such as 4, 500m or 16Gi, is {shown(value)}") from None
+        unit = " (without a B)" if str(value).endswith(("B", "b")) else ""
+        raise ValueError(f"must be a quantity such as 4, 500m or 16Gi{unit}, is {shown(value)}") from None
     if quantity.nanos <= 0:
         raise ValueError(f"must be more than 0, is {shown(value)}")
     return str(quantity)
@@ -193,8 +196,9 @@ def read_pools(path: Path) -> tuple[NodePool, ...]:
         pools = _PoolFile.model_validate(document).pools
     except ValidationError as error:
         problems = problems_of(error, _PoolFile)
-        more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise ClusterError(f"The node pools in {path} cannot be used: {problems[0]}{more}") from None
+        more = f" ({len(problems) - _TOLD} more)" if len(problems) > _TOLD else ""
+        told = "; ".join(map(str, problems[:_TOLD]))
+        raise ClusterError(f"The node pools in {path} cannot be used: {told}{more}") from None
     try:
         if not pools:
             raise ClusterError("pools: must not be empty")

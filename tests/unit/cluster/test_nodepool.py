@@ -77,6 +77,11 @@ def test_a_whole_file(tmp_path: Path) -> None:
             "The node pools in FILE cannot be used: pools[0].annotations: cannot have kwok.x-k8s.io/node, which is "
             "fake on the nodes of a simulated pool",
         ),
+        (
+            "pools: [{name: a, memory: 64GB, cpu: x}]",
+            'The node pools in FILE cannot be used: pools[0].cpu: must be a quantity such as 4, 500m or 16Gi, is "x"; '
+            'pools[0].memory: must be a quantity such as 4, 500m or 16Gi (without a B), is "64GB"',
+        ),
         ("nodes: 3\npools: []", "The node pools in FILE cannot be used: nodes: there is no such field, only pools"),
         ("pools: [{count: 2}]", "The node pools in FILE cannot be used: pools[0].name: must be set"),
         (
