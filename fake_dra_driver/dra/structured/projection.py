@@ -10,13 +10,14 @@ write.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Literal, Protocol, TypeVar
+from typing import Final, Generic, Literal, Protocol, TypeVar
 
 from loguru import logger
 from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.api.resource import v1
+from fake_dra_driver.dra.nodestate.state import StatePatcher
 from fake_dra_driver.dra.structured.caches import StructuredCaches
 from fake_dra_driver.dra.structured.controllerdriver import StructuredDriver
 from fake_dra_driver.dra.structured.holdings import Holdings, holdings
@@ -33,7 +34,7 @@ from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.patch import Operation, pointer
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
-__all__ = ["AllocatedClaimsReconciler", "PluginParts", "ProjectionObserver", "StatePatcher", "WriteResult"]
+__all__ = ["AllocatedClaimsReconciler", "PluginParts", "ProjectionObserver", "WriteResult"]
 
 PROJECTION_DELAY_SECONDS: Final = 0.5
 """How long changes of a node are collected: pods of a Deployment come a dozen a second, and each is a claim here."""
@@ -42,7 +43,6 @@ MAX_NAMED: Final = 3
 
 log = logger.bind(component="projection")
 
-K = TypeVar("K", bound=KubeObject)
 StateT = TypeVar("StateT", bound=KubeObject)
 AnyStateT = TypeVar("AnyStateT", bound=KubeObject, contravariant=True)
 DeviceT = TypeVar("DeviceT")
@@ -61,14 +61,6 @@ class PluginParts(Protocol[AnyStateT]):
 
     def subscribe(self, changed: Callable[[str], None]) -> None:
         """``changed`` is called with the name of a node whenever the answer about it may have changed."""
-        ...
-
-
-class StatePatcher(Protocol):
-    """What is needed of ``runtime.client.Client``."""
-
-    async def json_patch(self, kind: type[K], key: NamespacedName, operations: Sequence[Mapping[str, Any]]) -> K:
-        """Applies a JSON patch (RFC 6902)."""
         ...
 
 
