@@ -27,7 +27,7 @@ __all__ = [
     "SliceUpdate",
     "WriteOrder",
     "can_become",
-    "is_owned_by",
+    "goes_with_node",
     "plan_pool",
     "published_annotation",
     "write_order",
@@ -126,7 +126,7 @@ def plan_pool(
         name
         for name, there in kept.items()
         if not _is_right(there.spec, by_name[name].spec, accepted.get(name))
-        or (owner is not None and not is_owned_by(there, owner))
+        or (owner is not None and not goes_with_node(there, owner))
         # The node has a plugin now, and a fleet would take away what it has published for it.
         or published_annotation(there.spec.driver) in there.metadata.annotations
     }
@@ -149,8 +149,8 @@ def published_annotation(driver: str) -> str:
     return f"{driver}/published"
 
 
-def is_owned_by(there: v1.ResourceSlice, node: str) -> bool:
-    """Whether the slice goes when the Node goes."""
+def goes_with_node(there: v1.ResourceSlice, node: str) -> bool:
+    """Whether the slice goes when the Node of that name goes; a plugin reads the UID of its own only to write it."""
     return any(
         owner.kind == "Node" and owner.name == node and owner.controller for owner in there.metadata.owner_references
     )

@@ -12,7 +12,7 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.structured.featuregates import DroppedFields, dropped_fields
 from fake_dra_driver.dra.structured.pool import WantedSlice
-from fake_dra_driver.dra.structured.slices import Accepted, Plan, SliceUpdate, is_owned_by, published_annotation
+from fake_dra_driver.dra.structured.slices import Accepted, Plan, SliceUpdate, goes_with_node, published_annotation
 from fake_dra_driver.dra.structured.slicespec import at_generation
 from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError, RetryError
 
@@ -117,7 +117,7 @@ class SliceWriter:
         return (OwnerReference(api_version="v1", kind="Node", name=node, uid=uid, controller=True),)
 
     def _lacks_owner(self, update: SliceUpdate) -> bool:
-        return self._node_name is not None and not is_owned_by(update.before, self._node_name)
+        return self._node_name is not None and not goes_with_node(update.before, self._node_name)
 
     async def _update(self, update: SliceUpdate, owners: Sequence[OwnerReference], written: Written) -> None:
         metadata = update.before.metadata
