@@ -7,15 +7,16 @@ those are dropped from the log (by its bound or by ``compact``), older revisions
 Objects are stored as encoded and never changed: to change one, decode a copy of it.
 """
 
-import asyncio
 import bisect
 import json
 import secrets
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
+
+from fake_dra_driver.cluster.apiserver.store.waiters import EVERYTHING, Interest, Waiters
 
 __all__ = ["Collection", "Event", "Key", "Object", "Record", "Revisions", "Store", "draft", "encode"]
 
@@ -25,7 +26,11 @@ EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 LOG_LENGTH = 20_000
 """Most events kept for a resource. A watch that falls further behind has to list again."""
-
+_WAKE_ALL_SHARE: Final = 4
+"""After one part of so many of these events all watches are woken, so that none falls behind that sees none of them."""
+_KEPT_DECODED: Final = 64
+"""Of so many events the objects stay decoded: by then all watches have seen them, unless their clients are slow."""
+_FALSE_IF_UNSET: Final = frozenset({"spec.unschedulable", "spec.hostNetwork"})
 
 _NO_VERSION = f"version-{secrets.token_hex(16)}"
 """Where an encoded object has its resourceVersion until that is known; clients cannot guess it."""
@@ -67,6 +72,33 @@ class Record:
         decoded: Object = json.loads(self.body)
         return decoded
 
+    @cached_property
+    def _fields(self) -> dict[str, str]:
+        return {}
+
+    def field(self, path: str) -> str:
+        """What is at a path, as field selectors have it. Remembered, since hundreds of watches may ask for the same."""
+        found = self._fields.get(path)
+        if found is None:
+            found = self._fields[path] = self._read_field(path)
+        return found
+
+    def _read_field(self, path: str) -> str:
+        if path == "metadata.name":
+            return self.key.name
+        if path == "metadata.namespace":
+            return self.key.namespace
+        value: Any = self.value
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        if value is None:
+            return "false" if path in _FALSE_IF_UNSET else ""
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    def forget_value(self) -> None:
+        """Gives the memory of ``value`` back; who asks for it again has it decoded again."""
+        self.__dict__.pop("value", None)
+
     def shallow_copy(self) -> Object:
         """The object, for a caller who changes no more than members of it and of its metadata."""
         return {**self.value, "metadata": dict(self.value["metadata"])}
@@ -89,6 +121,11 @@ class Event:
     def revision(self) -> int:
         """The store's revision after this change."""
         return self.record.revision
+
+    def fields(self, path: str) -> tuple[str, ...]:
+        """What is at a path, before and after it."""
+        after = self.record.field(path)
+        return (after,) if self.previous is None else (after, self.previous.field(path))
 
 
 @dataclass(slots=True)
@@ -119,8 +156,9 @@ class Collection:
     # Watches cannot begin before this revision, though lists can be made there.
     is_held: bool = False
     """Whether events are held back from watches."""
-    _waiters: dict[asyncio.Future[None], None] = field(default_factory=dict)
-    # In order of arrival, so that a seed gives the same run each time.
+    _waiters: Waiters = field(default_factory=Waiters)
+    _unseen: int = 0
+    # Events since all who wait were woken.
 
     def get(self, key: Key) -> Record | None:
         """The object as it is now."""
@@ -204,28 +242,34 @@ class Collection:
         events.reverse()
         return events
 
-    async def wait(self, revision: int) -> None:
-        """Returns once there are events after ``revision``, or the collection was compacted or woken."""
+    async def wait(self, revision: int, interest: Interest = EVERYTHING) -> None:
+        """Returns once there are events after ``revision``, or the collection was compacted or woken.
+
+        Args:
+            revision: the last that is known. It has to be told how far it has come when this returns.
+            interest: other events may be left out, if there were none before this was called.
+        """
         if not self.is_held and self._log and self._log[-1].revision > revision:
             return
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters[waiter] = None
-        try:
+        with self._waiters.waiting(interest) as waiter:
             await waiter
-        finally:
-            del self._waiters[waiter]
 
     def wake(self) -> None:
         """Wakes all who wait."""
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._unseen = 0
+        self._waiters.wake_all()
 
     def _append(self, event: Event) -> None:
         self._log.append(event)
         if len(self._log) > self.log_length:
             self._compacted = self._log.popleft().revision
-        self.wake()
+        if len(self._log) > _KEPT_DECODED and (old := self._log[-_KEPT_DECODED]).previous is not None:
+            old.previous.forget_value()
+        self._unseen += 1
+        if self._unseen * _WAKE_ALL_SHARE >= self.log_length:
+            self.wake()
+        else:
+            self._waiters.wake(event.fields)
 
 
 class Store:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, expired, not_found
 from fake_dra_driver.cluster.apiserver.heavywork import on_loop
 from fake_dra_driver.cluster.apiserver.store.store import Collection, Event, Key, Record, Store, encode
+from fake_dra_driver.cluster.apiserver.store.waiters import EVERYTHING, Interest
 from fake_dra_driver.cluster.apiserver.types.resource import Resource
 from fake_dra_driver.cluster.apiserver.types.selectors import FieldSelector, LabelSelector
 from fake_dra_driver.cluster.apiserver.verbs.options import ListOptions, parse_version
@@ -34,6 +35,8 @@ _DRA_GROUP = "resource.k8s.io"
 _INITIAL_EVENTS_END = {"k8s.io/initial-events-end": "true"}
 """Annotation of the bookmark behind the objects that were there when a watch began."""
 _GENERIC_FIELDS = ("metadata.name", "metadata.namespace")
+_PLACES = {"source": "source.component"}
+"""Where fields are that have other names in selectors."""
 _EXPIRED_LIST = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
     "the continue parameter, or use the continue token in this response to retrieve the remainder of the results. "
@@ -88,18 +91,15 @@ class Selection:
             return False
         if self.labels.tests and not self.labels.matches(record.value["metadata"].get("labels") or {}):
             return False
-        return not self.fields.terms or self.fields.matches(lambda path: _field_value(record.value, path))
+        return not self.fields.terms or self.fields.matches(lambda path: record.field(_PLACES.get(path, path)))
 
-
-def _field_value(obj: Mapping[str, Any], path: str) -> str:
-    if path == "source":
-        path = "source.component"
-    value: Any = obj
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    if value is None:
-        return "false" if path in ("spec.unschedulable", "spec.hostNetwork") else ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    @property
+    def interest(self) -> Interest:
+        """What all of its objects have in common, so that a watch can sleep while others change."""
+        for path, value, is_wanted in self.fields.terms:
+            if is_wanted:
+                return Interest(_PLACES.get(path, path), value)
+        return Interest("metadata.namespace", self.namespace) if self.namespace else EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ class Reading:
             due = min(bookmark_at, ends_at) if watch.bookmarks else ends_at
             try:
                 async with asyncio.timeout_at(due):
-                    await collection.wait(position)
+                    await collection.wait(position, watch.selection.interest)
             except TimeoutError:
                 # A loop may call a timer a little early, by its clock's resolution: the timer counts as due.
                 if due >= ends_at:
@@ -242,7 +242,9 @@ class Reading:
                 # Events that came at the very moment when the time was over are still sent: on a busy loop that moment
                 # may be seconds long. Those that are held back are passed over by no bookmark, as in a watch cache that
                 # lags behind.
-                if not collection.is_held and not collection.events_after(position):
+                if not collection.is_held and not any(
+                    _line(event, watch.selection) for event in collection.events_after(position)
+                ):
                     position = max(position, self._store.revisions.current)
                 yield [("BOOKMARK", self._bookmark(position))]
         if epoch.is_cut:
