@@ -4,7 +4,7 @@ Follows k8s.io/apiserver/pkg/admission/plugin/webhook/predicates and plugin/poli
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from fake_dra_driver.cluster.apiserver.admission.attributes import Attributes
@@ -54,14 +54,20 @@ class Matcher:
         wanted: Sequence[Object] = matching.get(rules) or ()
         if not wanted and rules == "resourceRules":
             return attributes.resource
-        versions = [attributes.resource]
-        if matching.get("matchPolicy", "Equivalent") == "Equivalent":
-            versions += self._others(attributes.resource)
+        versions: Sequence[Resource] = ()
         for rule in wanted:
+            if not _holds_in_any_version(rule, attributes):
+                continue  # nearly always, for each policy at each write
+            versions = versions or self._versions(matching, attributes.resource)
             for version in versions:
-                if _holds(rule, replace(attributes, resource=version)):
+                if _is_one_of(rule.get("apiVersions"), version.version):
                     return version
         return None
+
+    def _versions(self, matching: Object, resource: Resource) -> Sequence[Resource]:
+        """Those in which a request can be meant, its own first."""
+        is_equivalent = matching.get("matchPolicy", "Equivalent") == "Equivalent"
+        return [resource, *(self._others(resource) if is_equivalent else ())]
 
     def _others(self, resource: Resource) -> Sequence[Resource]:
         """The other versions of a resource."""
@@ -90,6 +96,12 @@ def _labels(obj: Any) -> Mapping[str, str]:
 
 def _holds(rule: Object, attributes: Attributes) -> bool:
     """Whether a rule is about a request, in its own version."""
+    is_version = _is_one_of(rule.get("apiVersions"), attributes.resource.version)
+    return is_version and _holds_in_any_version(rule, attributes)
+
+
+def _holds_in_any_version(rule: Object, attributes: Attributes) -> bool:
+    """Whether a rule is about a request, apart from the versions that it is for."""
     resource, names = attributes.resource, rule.get("resourceNames")
     is_namespaced = resource.namespaced
     scope = {"Namespaced": is_namespaced, "Cluster": not is_namespaced}.get(rule.get("scope", "*"), True)
@@ -97,7 +109,6 @@ def _holds(rule: Object, attributes: Attributes) -> bool:
         scope
         and _is_one_of(rule.get("operations"), attributes.operation)
         and _is_one_of(rule.get("apiGroups"), resource.group)
-        and _is_one_of(rule.get("apiVersions"), resource.version)
         and any(_is_resource(each, resource.plural, attributes.subresource) for each in rule.get("resources") or ())
         and (not names or attributes.key.name in names)
     )

@@ -6,12 +6,15 @@ Follows sigs.k8s.io/structured-merge-diff/fieldpath. A path is a tuple of elemen
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 __all__ = ["FieldSet", "Path", "field_element", "key_element", "path_text", "value_element"]
 
 Path = tuple[str, ...]
 _ELEMENTS = ("f:", "k:", "v:", "i:")
+_MAX_REMEMBERED: Final = 16 * 1024
+"""Characters of fieldsV1: those of a large pod are 4,000."""
 
 
 def field_element(name: str) -> str:
@@ -47,10 +50,12 @@ def path_text(path: Path) -> str:
 class FieldSet:
     """A set of paths: a plain set of tuples, since sets are small in practice."""
 
-    __slots__ = ("paths",)
+    __slots__ = ("_wire", "paths")
 
     def __init__(self, paths: Iterable[Path] = ()) -> None:
         self.paths = frozenset(paths)
+        self._wire: dict[str, Any] | None = None
+        # As ``to_wire`` has written it.
 
     def __bool__(self) -> bool:
         return bool(self.paths)
@@ -71,7 +76,7 @@ class FieldSet:
         return FieldSet(self.paths | other.paths)
 
     def __sub__(self, other: "FieldSet") -> "FieldSet":
-        return FieldSet(self.paths - other.paths)
+        return self if self.paths.isdisjoint(other.paths) else FieldSet(self.paths - other.paths)
 
     def __and__(self, other: "FieldSet") -> "FieldSet":
         return FieldSet(self.paths & other.paths)
@@ -92,25 +97,23 @@ class FieldSet:
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> "FieldSet":
-        """Reads fieldsV1. Raises ValueError when it is none."""
+        """Reads fieldsV1. Raises ValueError when it is none.
 
-        def walk(node: Mapping[str, Any], path: Path) -> Iterator[Path]:
-            for element, inner in node.items():
-                if not isinstance(inner, dict) or (element[:2] not in _ELEMENTS and element != "."):
-                    raise ValueError(f"no field: {element}")
-                if element == ".":
-                    yield path
-                elif inner:
-                    yield from walk(inner, (*path, _canonical(element)))
-                else:
-                    yield (*path, _canonical(element))
-
+        The sets that were read last are remembered: those of an object are read at each write of it, and objects of a
+        kind have the same.
+        """
         if not isinstance(fields, dict):
             raise ValueError("fieldsV1 is no object")
-        return cls(walk(fields, ()))
+        text = json.dumps(fields)
+        return _remembered(text) if len(text) <= _MAX_REMEMBERED else cls(_walk(fields, ()))
 
     def to_wire(self) -> dict[str, Any]:
-        """Writes fieldsV1: a member with members below it gets a ``.`` entry."""
+        """Writes fieldsV1: a member with members below it gets a ``.`` entry. Not to be changed by the caller."""
+        if self._wire is None:
+            self._wire = self._written()
+        return self._wire
+
+    def _written(self) -> dict[str, Any]:
         root: dict[str, Any] = {}
         for path in self:
             node = root
@@ -123,6 +126,24 @@ class FieldSet:
             if node:
                 node["."] = {}
         return _sorted(root)
+
+
+@lru_cache(maxsize=1024)
+def _remembered(text: str) -> FieldSet:
+    return FieldSet(_walk(json.loads(text), ()))
+
+
+def _walk(node: Mapping[str, Any], path: Path) -> Iterator[Path]:
+    """The paths of fieldsV1 at a path. Raises ValueError."""
+    for element, inner in node.items():
+        if not isinstance(inner, dict) or (element[:2] not in _ELEMENTS and element != "."):
+            raise ValueError(f"no field: {element}")
+        if element == ".":
+            yield path
+        elif inner:
+            yield from _walk(inner, (*path, _canonical(element)))
+        else:
+            yield (*path, _canonical(element))
 
 
 def _canonical(element: str) -> str:

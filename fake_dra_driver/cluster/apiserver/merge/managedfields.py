@@ -81,7 +81,9 @@ def track_update(old: Object, new: Object, type_: Type | None, writer: Writer) -
     touched = FieldSet(changes.added | changes.modified)
     mine, time = managers.get(writer.identity, (FieldSet(), None))
     owned = ((mine - FieldSet(changes.removed)) | touched).without_below((*_UNTRACKED, *writer.ignored))
-    if owned != mine:
+    if owned == mine:
+        owned = mine
+    else:
         time = writer.time
     others = _take_from_others(managers, writer, touched, FieldSet(changes.removed))
     if owned:
@@ -183,9 +185,9 @@ def _describe(identity: tuple[str, str, str, str], writer: Writer) -> str:
 def _take_from_others(managers: _Managers, writer: Writer, touched: FieldSet, removed: FieldSet) -> _Managers:
     """The other managers, without the fields that this write has changed or removed."""
     others: _Managers = {}
+    taken = touched | removed
     for identity, (fields, time) in managers.items():
-        left = fields - touched - removed if identity != writer.identity else FieldSet()
-        if left:
+        if identity != writer.identity and (left := fields - taken):
             others[identity] = (left, time)
     return others
 

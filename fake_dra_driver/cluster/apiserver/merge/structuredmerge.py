@@ -93,6 +93,8 @@ def compare(old: Any, new: Any, type_: Type | None) -> Comparison:
 
 
 def _compare(old: Any, new: Any, type_: Type | None, path: Path, result: Comparison) -> None:
+    if type(old) is type(new) and old == new:
+        return  # most of an object, at each write of its status
     if path:
         if old is _MISSING:
             result.added.add(path)

@@ -46,15 +46,24 @@ class _Mismatch(Exception):  # noqa: N818 - an answer, turned into an error at t
     """A value has the wrong type."""
 
 
-def decode_builtin(value: Object, type_: Type, kind: str, version: str) -> tuple[Object, list[str]]:
+def decode_builtin(
+    value: Object, type_: Type, kind: str, version: str, known: Object | None = None
+) -> tuple[Object, list[str]]:
     """The object as Go reads and writes it, and the paths of the fields that it does not know.
+
+    Args:
+        value: the object as it was sent.
+        type_: its type.
+        kind: for messages.
+        version: for messages.
+        known: the object as it is stored. Parts of it that are in ``value``, the very same, are not looked at again.
 
     Raises:
         StatusError: 400, a value has the wrong type; 504, the paths of its fields are too long.
     """
     unknown: list[str] = []
     try:
-        decoded: Object = _decode(value, type_, "", kind, unknown)
+        decoded: Object = _decode(value, type_, "", kind, unknown, known)
     except _Mismatch as error:
         raise cannot_handle(kind, version, str(error)) from error
     return decoded, unknown
@@ -79,10 +88,10 @@ def cannot_handle(kind: str, version: str, problem: str) -> StatusError:
     return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {problem}')
 
 
-def _decode(value: Any, type_: Type, path: str, owner: str, unknown: list[str]) -> Any:
+def _decode(value: Any, type_: Type, path: str, owner: str, unknown: list[str], known: Any = None) -> Any:
     match type_.shape:
         case Shape.STRUCT:
-            return _decode_struct(value, type_, path, owner, unknown)
+            return _decode_struct(value, type_, path, owner, unknown, known)
         case Shape.MAP:
             _expect(value, dict, path, owner, _go_type(type_))
             _spend_on_paths(path, value)
@@ -126,7 +135,7 @@ def _element(value: Any, type_: Type, path: str, owner: str) -> Any:
     return _scalar(value, type_, path, owner)
 
 
-def _decode_struct(value: Any, type_: Type, path: str, owner: str, unknown: list[str]) -> Any:
+def _decode_struct(value: Any, type_: Type, path: str, owner: str, unknown: list[str], known: Any) -> Any:
     name = _short(type_)
     if name == "FieldsV1" or not type_.fields:
         return value
@@ -139,7 +148,11 @@ def _decode_struct(value: Any, type_: Type, path: str, owner: str, unknown: list
         if field is None:
             unknown.append(where)
         elif each is not None:
-            decoded = _decode(each, field, where, name or owner, unknown)
+            before = known.get(key) if isinstance(known, dict) else None
+            if each is before:
+                result[key] = each
+                continue
+            decoded = _decode(each, field, where, name or owner, unknown, before)
             if not _is_omitted(key, decoded, field, type_):
                 # An empty list or map is nil once it has been in etcd.
                 is_nil = field.shape in (Shape.LIST, Shape.MAP) and not decoded

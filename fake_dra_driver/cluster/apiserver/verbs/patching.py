@@ -58,8 +58,10 @@ class Patching:
             shown = resource.from_stored(present)
             present = {"apiVersion": resource.api_version, "kind": resource.kind, **shown}
             result = patched(present, content_type, patch, resource.type)
+            # What a merge patch leaves alone is in the result as it was.
+            known = present if content_type == MERGE_PATCH else None
             try:
-                obj = self._writing.decode(resource, result, options)
+                obj = self._writing.decode(resource, result, options, known)
             except StatusError as error:
                 if error.code != 400 or "strict decoding" in error.message:
                     raise

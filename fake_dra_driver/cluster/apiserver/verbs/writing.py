@@ -426,12 +426,19 @@ class Writing:
 
     # --- what they share ---
 
-    def decode(self, resource: Resource, body: Object, options: WriteOptions) -> Object:
-        """The body as an object of that kind: known fields only, of the right types."""
+    def decode(self, resource: Resource, body: Object, options: WriteOptions, known: Object | None = None) -> Object:
+        """The body as an object of that kind: known fields only, of the right types.
+
+        Args:
+            resource: its kind.
+            body: what was sent, or made of it.
+            options: of the write.
+            known: the stored object, where parts of that are in the body: they are not looked at again.
+        """
         if resource.custom:
             obj, unknown = self.decode_custom(resource, body)
         else:
-            obj, unknown = decode_builtin(body, resource.type, resource.kind, resource.version)
+            obj, unknown = decode_builtin(body, resource.type, resource.kind, resource.version, known)
         judge_unknown(unknown, resource.kind, resource.version, options)
         for name in ("kind", "apiVersion"):
             obj.pop(name, None)
