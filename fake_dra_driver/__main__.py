@@ -2,8 +2,10 @@
 
 import sys
 
+from fake_dra_driver.entry import main
+
 try:
-    from fake_dra_driver.cli import main
+    status = main()
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] == "fake_dra_driver":
         raise
@@ -12,4 +14,4 @@ except ModuleNotFoundError as error:
         "Run make install, then .venv/bin/fake-dra-driver"
     )
 
-sys.exit(main())
+sys.exit(status)
