@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from loguru import logger
 
@@ -34,6 +34,7 @@ from fake_dra_driver.cluster.apiserver.http.inprocess import FixedToken, InProce
 from fake_dra_driver.cluster.apiserver.http.listener import Listener
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Faults
 from fake_dra_driver.cluster.apiserver.http.tls import make_identity
+from fake_dra_driver.cluster.apiserver.http.turnstile import Turnstile
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.types.resource import Registry
 from fake_dra_driver.cluster.apiserver.verbs.podverbs import LogSource, SessionSource
@@ -46,6 +47,9 @@ from fake_dra_driver.runtime.session import Session
 __all__ = ["ApiServer"]
 
 log = logger.bind(component="apiserver")
+
+_MOST_IN_A_TURN: Final = 16
+"""Requests of this process that begin in one turn of the event loop: some 50 ms, if all of them write pods."""
 
 
 class ApiServer:
@@ -106,6 +110,7 @@ class ApiServer:
             admits_accounts=admits_accounts,
         )
         self._listener: Listener | None = None
+        self._turnstile = Turnstile(_MOST_IN_A_TURN)
         self._is_up = True
 
     # --- life ---
@@ -177,7 +182,7 @@ class ApiServer:
             user_agent: value of the User-Agent header, whose part before a slash names the field manager.
             default_timeout_seconds: deadline of calls that name none.
         """
-        transport = InProcessTransport(self._parts.handler.serve, lambda: self._is_up)
+        transport = InProcessTransport(self._parts.handler.serve, lambda: self._is_up, self._turnstile)
         session = Session(transport, FixedToken(self.token), user_agent=user_agent)
         return Client(session, default_timeout_seconds=default_timeout_seconds)
 

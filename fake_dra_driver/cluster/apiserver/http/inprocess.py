@@ -16,6 +16,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing_extensions import override
 
 from fake_dra_driver.cluster.apiserver import message
+from fake_dra_driver.cluster.apiserver.http.turnstile import Turnstile
 from fake_dra_driver.cluster.apiserver.message import Answer, Serve, Stream, Upgrade
 from fake_dra_driver.runtime.session import TokenSource
 from fake_dra_driver.runtime.transport import HttpRequest, HttpResponse, HttpStream, Transport
@@ -42,13 +43,19 @@ class InProcessTransport(Transport):
     """Carries requests to a function that answers them.
 
     Other tasks run before a request is carried out and before its answer is seen, as over a network.
+
+    Args:
+        serve: carries a request out.
+        is_up: whether the server is there.
+        turnstile: of all clients of the server.
     """
 
     host = "in-process"
 
-    def __init__(self, serve: Serve, is_up: Callable[[], bool]) -> None:
+    def __init__(self, serve: Serve, is_up: Callable[[], bool], turnstile: Turnstile) -> None:
         self._serve = serve
         self._is_up = is_up
+        self._turnstile = turnstile
 
     @override
     async def send(self, request: HttpRequest, token: str | None) -> HttpResponse:
@@ -58,7 +65,7 @@ class InProcessTransport(Transport):
     @override
     @asynccontextmanager
     async def stream(self, request: HttpRequest, token: str | None) -> AsyncIterator[HttpStream]:
-        await asyncio.sleep(0)
+        await self._turnstile.enter()
         if not self._is_up():
             raise ConnectionError("connection refused: the API server is not running")
         answer = await self._serve(_with_token(request, token))
