@@ -8,10 +8,12 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Final
 
-__all__ = ["MAX_LINE_BYTES", "Exited", "Message", "Output", "SendSignal", "Start", "decode", "encode"]
+__all__ = ["MAX_LINE_BYTES", "MAX_TEXT", "Exited", "Message", "Output", "SendSignal", "Start", "decode", "encode"]
 
 MAX_LINE_BYTES: Final = 4 * 1024 * 1024
-"""More than any line has: arguments and variables are some kilobytes, output comes in pieces."""
+"""The longest line that is understood. Whoever starts a program sees to its arguments and variables."""
+MAX_TEXT: Final = 256 * 1024
+"""Characters of one piece of output: a character has up to 12 bytes in a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,19 @@ def decode(line: bytes) -> Message:
     """Reads a line. Raises ValueError: it is none of these; the two sides are not of one release."""
     try:
         kind, fields = json.loads(line)
-        return _KINDS[kind](**fields)
-    except (TypeError, KeyError, ValueError) as error:
+        message = _KINDS[kind](**fields)
+        _check_types(message)
+        return message
+    except (TypeError, KeyError, ValueError, RecursionError) as error:
         raise ValueError(f"no message of this protocol: {line[:100]!r}") from error
+
+
+def _check_types(message: Message) -> None:
+    """Raises TypeError."""
+    match message:
+        case Start(id=int(), argv=list(), env=dict()) | SendSignal(id=int(), number=int()):
+            pass
+        case Output(id=int(), text=str()) | Exited(id=int(), code=int()):
+            pass
+        case _:
+            raise TypeError

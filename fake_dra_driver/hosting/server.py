@@ -22,6 +22,7 @@ from fake_dra_driver.hosting.instance import Instance, make_task
 from fake_dra_driver.hosting.process import shared_process
 from fake_dra_driver.hosting.protocol import (
     MAX_LINE_BYTES,
+    MAX_TEXT,
     Exited,
     Message,
     Output,
@@ -100,7 +101,8 @@ class _Server:
         self._say(Exited(start.id, code))
 
     def _write(self, number: int, text: str) -> None:
-        self._say(Output(number, text))
+        for start in range(0, len(text), MAX_TEXT):
+            self._say(Output(number, text[start : start + MAX_TEXT]))
 
     def _say(self, message: Message) -> None:
         # Does not wait for the client to read: one instance must not stop the others.

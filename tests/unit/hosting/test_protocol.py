@@ -21,7 +21,21 @@ def test_a_message_is_one_line_and_comes_back_as_it_was(message: Message) -> Non
     assert decode(line) == message
 
 
-@pytest.mark.parametrize("line", [b"", b"{}", b'["Stop",{"id":1}]', b'["Exited",{"id":1}]', b'["Exited",3]', b"\xff"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"{}",
+        b'["Stop",{"id":1}]',
+        b'["Exited",{"id":1}]',
+        b'["Exited",3]',
+        b'["Exited",{"id":1,"code":"0"}]',
+        b'["Output",{"id":[],"text":""}]',
+        b'["Output",{"id":1,"text":3}]',
+        b"[" * 100_000,
+        b"\xff",
+    ],
+)
 def test_what_is_no_message_is_refused(line: bytes) -> None:
     with pytest.raises(ValueError, match="no message of this protocol"):
         decode(line)

@@ -6,16 +6,15 @@ died. To the runtime an instance is a ``Program`` like any other: it writes, get
 all of its instances have been killed (137), and the kubelets start them again, in a new one.
 
 What an instance is not: a process that ``ps`` shows, in a folder of its own, that SIGSTOP holds. A host that does not
-react to SIGKILL of an instance for a while hangs, and is killed.
+react to SIGKILL of an instance for a while hangs, and is killed; so is one that says what makes no sense.
 """
 
 import asyncio
-import contextlib
 import errno
 import itertools
+import os
 import signal
 import socket
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +39,8 @@ _KILL_SECONDS: Final = 30.0
 _CANNOT_HOLD: Final = (signal.SIGSTOP, signal.SIGTSTP)
 _LAST_LINES: Final = 20
 """Of a host's own output, said when it ends."""
+_LAST_BYTES: Final = 16 * 1024
+"""At most, of these lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +103,9 @@ class Instance(Program):
             self.output.feed_eof()
 
     def wrote(self, text: str) -> None:
-        """It has written something."""
+        """It has written something. What is no character is written as Python's standard error has it."""
         if not self._code.done():
-            self.output.feed_data(text.encode(errors="surrogateescape"))
+            self.output.feed_data(text.encode(errors="backslashreplace"))
 
     def ended(self, code: int) -> None:
         """It has ended."""
@@ -173,7 +174,7 @@ class Hosts:
             env: of the instance.
 
         Raises:
-            OSError: the host cannot be started.
+            OSError: the host cannot be started, or the program has too many arguments and variables.
         """
         starting = self._processes.get(host.command)
         if starting is None:
@@ -228,11 +229,14 @@ class _HostProcess:
 
     def run(self, argv: Sequence[str], env: Mapping[str, str]) -> Instance:
         number = next(self._numbers)
+        line = encode(Start(number, list(argv), dict(env)))
+        if len(line) > MAX_LINE_BYTES:
+            raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
         self._instances[number] = instance = Instance(number, self)
-        self.send(Start(number, list(argv), dict(env)))
+        self._writer.write(line)
         return instance
 
-    def send(self, message: Start | SendSignal) -> None:
+    def send(self, message: SendSignal) -> None:
         """What a host that is just dying does not read has no effect: its instances end with it."""
         self._writer.write(encode(message))
 
@@ -262,16 +266,20 @@ class _HostProcess:
         self._instances.clear()
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
-        with contextlib.suppress(ConnectionError):
+        try:
             while line := await reader.readline():
                 match decode(line):
                     case Output(id=number, text=text) if number in self._instances:
                         self._instances[number].wrote(text)
                     case Exited(id=number, code=code) if number in self._instances:
                         self._instances.pop(number).ended(code)
+        except ConnectionError:
+            pass
+        except ValueError as error:  # also of a line without an end
+            log.error("Container host makes no sense, and is killed", pid=self.pid, error=str(error))
 
     async def _last_lines(self) -> str:
-        lines: deque[str] = deque(maxlen=_LAST_LINES)
-        async for line in self._process.output:
-            lines.append(line.decode(errors="replace").rstrip())
-        return "\n".join(lines)
+        last = b""
+        while block := await self._process.output.read(_LAST_BYTES):
+            last = (last + block)[-_LAST_BYTES:]
+        return "\n".join(last.decode(errors="replace").splitlines()[-_LAST_LINES:])

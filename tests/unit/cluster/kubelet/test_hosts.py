@@ -21,7 +21,7 @@ from tests.unit.cluster.kubelet.waiting import gone, in_own_task
 ROOT = Path(__file__).resolve().parents[4]
 TOY = Host(
     (sys.executable, "-m", "tests.unit.cluster.kubelet.toyhost"),
-    {f"toy-{name}": (name,) for name in ("echo", "run", "hang", "crash", "missing")},
+    {f"toy-{name}": (name,) for name in ("echo", "run", "hang", "crash", "write", "missing")},
     {"PYTHONPATH": str(ROOT)},
 )
 POD = PodReference("default", "pod0", UID("uid-0"))
@@ -139,6 +139,57 @@ async def test_a_host_that_hangs_is_killed_with_all_that_runs_in_it(tmp_path: Pa
         hanging = await it.start("toy-hang", name="hanging")
         await it.runtime.stop(hanging, grace_seconds=0)
         assert (await ended(other))[:2] == (137, 9)
+
+
+@pytest.mark.parametrize(
+    ("character", "times", "written"),
+    [("6f22", 800_000, "\u6f22"), ("1f600", 400_000, "\U0001f600"), ("d800", 2, "\\ud800")],
+    ids=["much", "more than 16 bits", "half a pair"],
+)
+async def test_whatever_one_writes_is_in_its_log_and_no_matter_to_others(
+    tmp_path: Path, character: str, times: int, written: str
+) -> None:
+    async with node(tmp_path) as it:
+        other = await it.started("toy-run", name="other")
+        writer = await it.start("toy-write", character, str(times), name="writer")
+        code, number, text = await ended(writer)
+        assert (code, number, text == written * times + "\n") == (0, 0, True)
+        assert other.state == "running"
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "os.write(0, b'hello\\n')",
+        """os.write(0, b'["Output",{"id":[],"text":3}]\\n')""",
+        """os.write(0, b'["Output",{"id":1,"text":3}]\\n')""",
+        "socket.socket(fileno=0).sendall(bytes(5 << 20))",
+    ],
+    ids=["no message", "no number", "no text", "no end of a line"],
+)
+async def test_a_host_that_speaks_nonsense_has_died(tmp_path: Path, says: str) -> None:
+    script = f"import os, socket, threading; os.read(0, 1); {says}; threading.Event().wait()"
+    async with node(tmp_path) as it:
+        container = await it.start("any", host=Host((sys.executable, "-c", script), {"any": ("any",)}))
+        assert await ended(container) == (137, 9, "")
+        assert await ended(await it.start("toy-echo", name="other")) == (0, 0, "other\nother in a thread\n")
+
+
+async def test_a_host_may_write_a_long_line_itself(tmp_path: Path) -> None:
+    script = "import os; os.read(0, 1); os.write(2, b'x' * (1 << 20))"
+    async with node(tmp_path) as it:
+        container = await it.start("any", host=Host((sys.executable, "-c", script), {"any": ("any",)}))
+        assert await ended(container) == (137, 9, "")
+        assert await ended(await it.start("toy-echo", name="other")) == (0, 0, "other\nother in a thread\n")
+
+
+async def test_a_program_with_too_long_arguments_does_not_start(tmp_path: Path) -> None:
+    async with node(tmp_path) as it:
+        other = await it.started("toy-run", name="other")
+        container = await it.start("toy-echo", "x" * (5 << 20))
+        assert (container.state, container.reason) == ("exited", "StartError")
+        assert "Argument list too long" in container.message
+        assert other.state == "running"
 
 
 async def test_a_host_that_cannot_be_started_is_why_a_container_does_not_start(tmp_path: Path) -> None:

@@ -42,9 +42,17 @@ async def crash(_: Sequence[str]) -> int:
     os._exit(7)
 
 
+async def write(arguments: Sequence[str]) -> int:
+    """Writes a character, given by its number, as often as is said."""
+    character, times = arguments
+    sys.stdout.write(chr(int(character, 16)) * int(times) + "\n")
+    return 0
+
+
 async def main() -> None:
     """Ends the process by itself."""
-    await serve_instances({"echo": echo, "run": run, "hang": hang, "crash": crash}, socket.socket(fileno=0))
+    programs = {"echo": echo, "run": run, "hang": hang, "crash": crash, "write": write}
+    await serve_instances(programs, socket.socket(fileno=0))
     os._exit(0)
 
 
