@@ -1,7 +1,8 @@
 """Whether a kubelet takes a pod that is bound to its node: not one for which the node has too little left.
 
 Follows the predicate admit handler of k8s.io/kubernetes/pkg/kubelet/lifecycle (predicate.go). The scheduler looks at
-the same, so this is about pods that name their node themselves. Not here: node affinity and taints, and that critical
+the same, so this is about pods that name their node themselves. Unlike a real kubelet, which decides again about all
+pods when it starts, this one keeps what an earlier one has taken. Not here: node affinity and taints, and that critical
 pods take the place of others.
 """
 
@@ -13,7 +14,7 @@ from fake_dra_driver.cluster.extendedresources import is_extended
 from fake_dra_driver.cluster.kinds import Node
 from fake_dra_driver.cluster.kubelet.pod import Pod
 from fake_dra_driver.cluster.noderesources import NodeResources
-from fake_dra_driver.cluster.podresources import requests_of
+from fake_dra_driver.cluster.podresources import Requests, requests_of
 from fake_dra_driver.runtime.store import Change
 
 __all__ = ["Admission", "Rejection"]
@@ -39,23 +40,32 @@ class Admission:
         self._known: Node | None = None
         self._resources = NodeResources()
 
-    def admit(self, pod: Pod) -> Rejection | None:
-        """Takes the pod, which then counts until ``release``; or says why not."""
+    def admit(self, pod: Pod, *, was_taken: bool = False) -> Rejection | None:
+        """Takes the pod, which then counts until ``release``; or says why not.
+
+        Args:
+            pod: the pod.
+            was_taken: whether an earlier kubelet has taken it, so that it stays, whatever the node has left.
+        """
         node = self._node()
         if node is None or pod.is_finished:
             return None
         if node is not self._known:
             self._resources.on_node(Change(node.key, self._known, node))
             self._known = node
-        name, asked = node.metadata.name, requests_of(pod.spec)
+        asked = requests_of(pod.spec)
+        rejection = None if was_taken else self._rejection(node, asked)
+        if rejection is None:
+            self._resources.assume(pod.uid, node.metadata.name, asked)
+        return rejection
+
+    def _rejection(self, node: Node, asked: Requests) -> Rejection | None:
         # Extended resources that the node does not have are those of devices, or of the whole cluster.
         known = [each for each in asked.amounts if not is_extended(each[0]) or each[0] in node.status.allocatable]
-        requests = replace(asked, amounts=tuple(known))
-        for each in self._resources.shortages(name, requests):
+        for each in self._resources.shortages(node.metadata.name, replace(asked, amounts=tuple(known))):
             amounts = f"requested: {each.requested}, used: {each.used}, capacity: {each.capacity}"
             message = f"Node didn't have enough resource: {each.resource}, {amounts}"
             return Rejection(f"OutOf{each.resource}", message)
-        self._resources.assume(pod.uid, name, requests)
         return None
 
     def release(self, uid: UID) -> None:

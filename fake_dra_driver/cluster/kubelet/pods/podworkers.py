@@ -5,6 +5,7 @@ while what is left of the first is stopped (k8s.io/kubernetes/pkg/kubelet/pod_wo
 """
 
 import asyncio
+from datetime import datetime
 
 from loguru import logger
 
@@ -40,6 +41,7 @@ class PodWorkers:
         unsubscribe = self._services.runtime.subscribe(self._on_container)
         try:
             async with asyncio.TaskGroup() as self._group:
+                self._take_known()
                 self._pods.subscribe(self._on_change)
                 self._take_leftovers()
                 await asyncio.get_running_loop().create_future()
@@ -58,6 +60,26 @@ class PodWorkers:
         worker = self._workers.get(uid)
         return worker.target(name) if worker is not None else None
 
+    def _take_known(self) -> None:
+        """Takes the pods that were there before this kubelet: those of an earlier one first, then the oldest."""
+        now = self._services.now()
+
+        def rank(pod: Pod) -> tuple[bool, datetime]:
+            return not self._was_taken(pod), pod.metadata.creation_timestamp or now
+
+        for pod in sorted(self._pods.list(), key=rank):
+            self._take(pod)
+
+    def _take(self, pod: Pod) -> None:
+        rejection = self._services.admission.admit(pod, was_taken=self._was_taken(pod))
+        self._start(PodWorker(self._services, pod.reference, pod, rejection))
+
+    def _was_taken(self, pod: Pod) -> bool:
+        """Whether an earlier kubelet has taken the pod: it has said so, or has left something of it here."""
+        runtime, uid = self._services.runtime, pod.uid
+        is_here = runtime.sandbox(uid) is not None or bool(runtime.containers(uid))
+        return pod.status.start_time is not None or is_here or uid in self._services.claims.users()
+
     def _take_leftovers(self) -> None:
         """Cleans up what an earlier kubelet has left of pods that the API server no longer has."""
         left = {pod.uid: pod for pod in self._services.runtime.pods()}
@@ -74,8 +96,7 @@ class PodWorkers:
             if worker is not None:
                 worker.update(change.new)
             else:
-                rejection = self._services.admission.admit(change.new)
-                self._start(PodWorker(self._services, change.new.reference, change.new, rejection))
+                self._take(change.new)
             if change.new.is_finished:
                 self._services.admission.release(change.new.uid)
         elif change.old is not None and self._pods.was_deleted(change.old.uid):

@@ -19,6 +19,7 @@ from fake_dra_driver.cluster.kubelet.kubelet import Kubelet, KubeletOptions
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.pod import Pod
 from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.clock import WallClock, utc_now
 from fake_dra_driver.runtime.errors import NotFoundError
 
 __all__ = ["DRIVER", "FOREVER", "NODE", "World", "container", "pod", "running_world"]
@@ -263,10 +264,15 @@ def status_of(pod: Pod, name: str = "ctr0") -> ContainerStatus:
 
 
 @contextlib.asynccontextmanager
-async def running_world(root: Path) -> AsyncIterator[World]:
-    """A node that is up, without a kubelet yet. The API server does not listen: clients are in this process."""
+async def running_world(root: Path, now: WallClock = utc_now) -> AsyncIterator[World]:
+    """A node that is up, without a kubelet yet. The API server does not listen: clients are in this process.
+
+    Args:
+        root: folder of the node.
+        now: clock of the API server.
+    """
     async with asyncio.TaskGroup() as group:
-        world = World(ApiServer(), root, group)
+        world = World(ApiServer(now=now), root, group)
         try:
             await world.boot()
             yield world
