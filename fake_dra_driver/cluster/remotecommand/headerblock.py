@@ -11,8 +11,10 @@ from typing import Final
 
 __all__ = ["HeaderBlockError", "HeaderReader", "HeaderWriter"]
 
-MAX_BLOCK_BYTES: Final = 64 * 1024
-"""Of one block, once it is decompressed. Clients send two short headers for each stream."""
+MAX_BLOCK_BYTES: Final = 8 * 1024
+"""Of one block, once it is decompressed. Clients send three short headers for each stream."""
+_MAX_HEADERS: Final = 32
+"""Of one block."""
 _LENGTH: Final = struct.Struct(">I")
 _WORDS: Final = str.split(
     "options head post put delete trace accept accept-charset accept-encoding accept-language accept-ranges age allow "
@@ -80,8 +82,10 @@ def _texts(plain: bytes) -> list[str]:
     if len(plain) < _LENGTH.size:
         raise HeaderBlockError("the headers are cut short")
     (count,) = _LENGTH.unpack_from(plain)
+    if count > _MAX_HEADERS:
+        raise HeaderBlockError(f"the block has {count} headers, more than {_MAX_HEADERS}")
     texts, at = list[str](), _LENGTH.size
-    while at < len(plain):
+    while at < len(plain) and len(texts) <= 2 * count:
         if len(plain) - at < _LENGTH.size:
             raise HeaderBlockError("the headers are cut short")
         (size,) = _LENGTH.unpack_from(plain, at)

@@ -28,6 +28,8 @@ __all__ = ["SpdyConnection", "SpdyStream"]
 _PROTOCOL_ERROR, _REFUSED_STREAM, _CANCEL = 1, 3, 5
 """Of RST_STREAM."""
 _GOAWAY_PROTOCOL_ERROR: Final = 1
+_BYTES_OF_A_TURN: Final = 8 * 1024
+"""How much is read before others get a turn of the event loop: as frames of 8 bytes, a few milliseconds."""
 
 
 class SpdyStream:
@@ -86,10 +88,13 @@ class SpdyConnection:
         """
         try:
             while (data := await self._wire.read()) is not None:
-                for frame in self._reader.feed(data):
-                    if isinstance(frame, GoAway):
-                        return
-                    await self._take(frame)
+                for at in range(0, len(data), _BYTES_OF_A_TURN):
+                    if at:
+                        await asyncio.sleep(0)
+                    for frame in self._reader.feed(data[at : at + _BYTES_OF_A_TURN]):
+                        if isinstance(frame, GoAway):
+                            return
+                        await self._take(frame)
         except FrameError as error:
             await self.send(GoAway(self._last_number, _GOAWAY_PROTOCOL_ERROR))
             raise ClientLeftError(f"the client sends what is no SPDY/3.1: {error}") from error

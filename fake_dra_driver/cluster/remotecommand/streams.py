@@ -1,6 +1,8 @@
 """What a command sees of its client: input, two outputs, the size of the terminal, and how it ends."""
 
+import asyncio
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +15,10 @@ __all__ = ["ClientLeftError", "Output", "RemoteStreams", "StreamOptions", "Termi
 Output = Literal["stdout", "stderr"]
 
 _MAX_SIZE_TEXT: Final = 1024
-"""Bytes of a size that is incomplete. A whole one has less than 40."""
+"""Characters of a size. kubectl's have less than 40."""
+_SIZES_OF_A_TURN: Final = 256
+"""How many sizes are read before others get a turn of the event loop: a millisecond."""
+_NO_SPACE: Final = re.compile(r"[^ \t\r\n]")
 _MAX_SIDE: Final = 0xFFFF
 _DECODER: Final = json.JSONDecoder()
 
@@ -112,7 +117,7 @@ class TerminalSizes:
         while data := await self._source.get():
             self._text += data.decode(errors="replace")
             try:
-                found = self._parse()
+                found = await self._parse()
             except ValueError:
                 break
             if found is not None:
@@ -120,17 +125,24 @@ class TerminalSizes:
         self._source.discard()
         return None
 
-    def _parse(self) -> TerminalSize | None:
-        """The last whole size of the text. Raises ValueError."""
-        found = None
-        while text := self._text.lstrip():
+    async def _parse(self) -> TerminalSize | None:
+        """The last whole size of the text, of which only the beginning of one more is kept. Raises ValueError."""
+        text, at, count, found = self._text, 0, 0, None
+        while (start := _NO_SPACE.search(text, at)) is not None:
+            at = start.start()
+            part = text[at : at + _MAX_SIZE_TEXT]
             try:
-                value, end = _DECODER.raw_decode(text)
+                value, length = _DECODER.raw_decode(part)
             except (ValueError, RecursionError) as error:
-                if len(text) > _MAX_SIZE_TEXT:
+                if len(part) == _MAX_SIZE_TEXT:
                     raise ValueError("this is no size of a terminal") from error
                 break
-            self._text, found = text[end:], _size(value)
+            at, count, found = at + length, count + 1, _size(value)
+            if count % _SIZES_OF_A_TURN == 0:
+                await asyncio.sleep(0)
+        else:
+            at = len(text)
+        self._text = text[at:]
         return found
 
 

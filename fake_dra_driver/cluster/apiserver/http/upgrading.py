@@ -51,7 +51,7 @@ async def hand_over(incoming: web.Request, upgrade: Upgrade) -> web.StreamRespon
 async def _over_websocket(incoming: web.Request, upgrade: Upgrade) -> web.StreamResponse:
     version = upgrade.agreement.version
     socket = web.WebSocketResponse(
-        protocols=(version,) if version else (), compress=False, max_msg_size=MAX_MESSAGE_BYTES
+        protocols=(version,) if version else (), autoping=False, compress=False, max_msg_size=MAX_MESSAGE_BYTES
     )
     await socket.prepare(incoming)
     try:
@@ -116,12 +116,21 @@ class _MessageWire(Wire):
 
     @override
     async def read(self) -> bytes | None:
-        message = await self._socket.receive()
-        if message.type is WSMsgType.BINARY:
-            return bytes(message.data)
-        if message.type is WSMsgType.TEXT:
-            return str(message.data).encode(errors="replace")
-        return None
+        while True:
+            # Thousands of short messages may have come at once, also pings: others get a turn after each.
+            await asyncio.sleep(0)
+            message = await self._socket.receive()
+            match message.type:
+                case WSMsgType.BINARY:
+                    return bytes(message.data)
+                case WSMsgType.TEXT:
+                    return str(message.data).encode(errors="replace")
+                case WSMsgType.PING:
+                    await self._socket.pong(message.data)
+                case WSMsgType.PONG:
+                    continue
+                case _:
+                    return None
 
     @override
     async def write(self, data: bytes) -> None:

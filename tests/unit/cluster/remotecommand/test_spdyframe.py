@@ -147,6 +147,8 @@ def test_more_headers_of_a_stream_have_no_effect() -> None:
         (opened(compressed(struct.pack(">II", 1, 100))), "cut short"),
         (opened(compressed(struct.pack(">II", 1, 1) + b"ab")), "cut short"),
         (opened(compressed(struct.pack(">II", 7, 0))), "has 7 headers"),
+        (opened(compressed(struct.pack(">IIII", 1, 0, 0, 0))), "has 1 headers"),
+        (opened(compressed(struct.pack(">I", 1_000) + bytes(8_000))), "1000 headers, more than"),
         (struct.pack(">II", 0, 0), "no stream 0"),
         (control(3, struct.pack(">II", 0, 1)), "no stream 0"),
     ],
@@ -165,7 +167,7 @@ def test_a_few_bytes_that_stand_for_many_are_refused() -> None:
 
 def test_blocks_are_bounded_one_by_one_and_not_together() -> None:
     writer = FrameWriter()
-    frames = [writer.encode(StreamOpened(2 * n + 1, {"a": "x" * 30_000})) for n in range(10)]
+    frames = [writer.encode(StreamOpened(2 * n + 1, {"a": "x" * (MAX_BLOCK_BYTES // 2)})) for n in range(10)]
     assert len(read(*frames)) == 10
 
 

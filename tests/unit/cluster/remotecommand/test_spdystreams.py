@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
 import pytest
 
@@ -23,6 +23,7 @@ from tests.support.remotewire import FakeWire, SpdyClient
 
 pytestmark = pytest.mark.looptime  # a server waits for the client to leave
 
+T = TypeVar("T")
 V4 = SPDY_VERSIONS[0]
 ALL = StreamOptions(stdin=True, stdout=True, stderr=True)
 _KINDS = ("error", "stdin", "stdout", "stderr", "resize")
@@ -200,13 +201,67 @@ async def test_sizes_of_a_terminal() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[1]", '{"Width":-1,"Height":1}', '{"Width":65536}', '{"Width":"1"}', "[" * 5_000, "x" * 2_000]
+    "text",
+    [
+        "[1]",
+        '{"Width":-1,"Height":1}',
+        '{"Width":65536}',
+        '{"Width":"1"}',
+        "[" * 5_000,
+        "x" * 2_000,
+        '{"a":"' + "x" * 2_000 + '"}',
+    ],
 )
 async def test_what_is_no_size_ends_the_sizes(text: str) -> None:
     session = Session(StreamOptions(stdout=True, tty=True))
     sizes = TerminalSizes(session.streams.resizes)
     session.streams.resizes.put(text.encode())
     assert await sizes.latest() is None
+
+
+async def test_sizes_without_end_leave_others_their_turns() -> None:
+    session = Session(StreamOptions(stdout=True, tty=True))
+    sizes = TerminalSizes(session.streams.resizes)
+    session.streams.resizes.put(b"{} " * 20_000 + b'{"Width":80,"Height":24}')
+    turns, found = await turns_during(sizes.latest())
+    assert found == TerminalSize(80, 24)
+    assert turns > 50
+
+
+async def test_spaces_between_sizes_are_not_kept() -> None:
+    session = Session(StreamOptions(stdout=True, tty=True))
+    sizes = TerminalSizes(session.streams.resizes)
+    session.streams.resizes.put(b" " * 100_000)
+    reading = asyncio.create_task(sizes.latest())
+    await until_idle()
+    assert not sizes._text
+    session.streams.resizes.put(b'\n{"Width":80} ')
+    assert await reading == TerminalSize(80, 0)
+    assert not sizes._text
+
+
+async def test_frames_without_end_leave_others_their_turns() -> None:
+    for frame in (b"\x80\x03\x00\x09\x00\x00\x00\x00", b"\x00\x00\x00\x03\x00\x00\x00\x00"):
+        session = Session()
+        session.wire.feed(frame * 100_000)
+        session.wire.leave()
+        turns, _ = await turns_during(session.streams.receive())
+        assert turns > 50
+
+
+async def turns_during(work: Coroutine[Any, Any, T]) -> tuple[int, T]:
+    """How many turns of the event loop others have meanwhile, and what comes of it."""
+    task, turns = asyncio.create_task(work), 0
+    while not task.done():
+        await asyncio.sleep(0)
+        turns += 1
+    return turns, task.result()
+
+
+async def until_idle() -> None:
+    """Lets the tasks run that can; none of them takes more turns than these."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 async def until(session: Session, is_true: Callable[[], bool]) -> None:
