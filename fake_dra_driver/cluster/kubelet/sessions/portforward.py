@@ -81,6 +81,9 @@ class _Pairs:
         own = str(stream.number - (2 if _kind(stream) == "data" else 0))
         request = stream.headers.get("requestid") or own
         if request not in self._waiting:
+            if len(self._waiting) >= _MOST_STREAMS:  # streams that were reset are waited for as well
+                await stream.reset()
+                return
             timer = asyncio.get_running_loop().call_later(_PAIR_SECONDS, self._give_up, request)
             self._waiting[request] = stream, timer
             return
@@ -143,4 +146,7 @@ async def _send(data: SpdyStream, writer: asyncio.StreamWriter) -> None:
         while found := await data.input.get():
             writer.write(found)
             await writer.drain()
-        writer.write_eof()
+        if data.is_finished:  # the client has reset the stream, and takes no answer
+            writer.transport.abort()
+        else:
+            writer.write_eof()
