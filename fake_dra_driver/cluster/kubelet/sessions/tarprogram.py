@@ -25,7 +25,7 @@ __all__: list[str] = []
 
 _FATAL = 2
 _BLOCK_BYTES = 64 * 1024
-_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MISSING = -1
 """In place of the descriptor of a folder that is not there."""
