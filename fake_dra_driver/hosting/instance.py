@@ -7,8 +7,9 @@ Its tasks know it through the context that they inherit (``process.shared_proces
 - any other signal: it is cut off. None of its coroutines is ever resumed, not even to clean up, so that its files and
   sockets stay as they are. What the system would take back (connections, listening sockets, locks) is taken back.
 
-What cutting off cannot do: a thread that works on a file goes on to the end of that one call, and the memory of what
-was cut off is not given back, since Python would run the clean-up with it: some megabytes a time.
+What cutting off cannot do: a thread that works on a file goes on to the end of that one call, and nothing is taken back
+before it has ended, so that who waits for a lock does not write at the same time; the memory of what was cut off is not
+given back, since Python would run the clean-up with it: some megabytes a time.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import inspect
 import signal
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
@@ -24,7 +26,7 @@ from typing_extensions import override
 
 from fake_dra_driver.hosting.process import Release, SharedProcess, SignalHandler, shared_process
 
-__all__ = ["Instance", "make_task"]
+__all__ = ["Instance", "InstanceThreads", "make_task"]
 
 T = TypeVar("T")
 
@@ -32,6 +34,8 @@ _LEFTOVER_SECONDS: Final = 5.0
 """For tasks that a program leaves behind to end when they are cancelled."""
 _RELEASE_SECONDS: Final = 5.0
 """For one thing to be given back, which should take no time."""
+_LET_GO_SECONDS: Final = 20.0
+"""For all of it, and for calls in threads to end before. Less than a client waits for the end of what it has killed."""
 _WITHOUT_EFFECT: Final = frozenset({signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIGCONT})
 """What such a signal does to a process that does not expect it: nothing."""
 
@@ -53,10 +57,13 @@ class Instance(SharedProcess):
         self.releases: dict[object, Release] = {}
         self.tasks: set[asyncio.Task[Any]] = set()
         """Those that have not ended."""
+        self.calls: set[Future[Any]] = set()
+        """In threads; those that have not ended."""
         self.is_cut_off = False
         self._write = write
         self._ended_by: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """The signal that has cut it off."""
+        self._letting_go: asyncio.Task[None] | None = None
 
     def write(self, text: str) -> None:
         """Writes to its standard streams. What comes after its end is lost."""
@@ -111,7 +118,17 @@ class Instance(SharedProcess):
             await asyncio.wait(self.tasks, timeout=_LEFTOVER_SECONDS)
 
     async def _let_go(self) -> None:
-        """Gives back what is left, in the reverse order. Raises nothing: an instance that has ended has ended."""
+        """Gives back what is left. Raises nothing, and does not last for ever: an instance that has ended has ended."""
+        self._letting_go = asyncio.get_running_loop().create_task(self._release(), name="instance releases")
+        _, pending = await asyncio.wait((self._letting_go,), timeout=_LET_GO_SECONDS)
+        if pending:
+            _report(TimeoutError(f"{len(self.calls)} calls in threads have not ended; it keeps what it has until then"))
+
+    async def _release(self) -> None:
+        """Gives back what is left once no thread works for the program, in the reverse order."""
+        for call in list(self.calls):
+            call.cancel()  # has no effect on one that has begun
+        await asyncio.gather(*map(asyncio.wrap_future, list(self.calls)), return_exceptions=True)
         while self.releases:
             _, release = self.releases.popitem()
             # In a task of its own, which is not this program's: what it meets may have been cancelled with that.
@@ -119,6 +136,22 @@ class Instance(SharedProcess):
             await asyncio.wait((released,), timeout=_RELEASE_SECONDS)
             if released.done() and not released.cancelled() and (error := released.exception()):
                 _report(error)
+
+
+class InstanceThreads(ThreadPoolExecutor):
+    """The default executor of a loop that runs instances: their calls are known, and run in the caller's context."""
+
+    @override
+    def submit(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        shared = shared_process.get()
+        if not isinstance(shared, Instance):
+            return super().submit(contextvars.copy_context().run, call, *args, **kwargs)
+        if shared.is_cut_off:
+            return Future()  # for a coroutine that is never resumed
+        future = super().submit(contextvars.copy_context().run, call, *args, **kwargs)
+        shared.calls.add(future)
+        future.add_done_callback(shared.calls.discard)
+        return future
 
 
 def make_task(

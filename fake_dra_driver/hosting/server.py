@@ -6,19 +6,17 @@ the instance that it runs in.
 
 import asyncio
 import contextlib
-import contextvars
 import io
 import socket
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, Final, TextIO, TypeVar
+from typing import Any, Final, TextIO
 
 from typing_extensions import override
 
-from fake_dra_driver.hosting.instance import Instance, make_task
+from fake_dra_driver.hosting.instance import Instance, InstanceThreads, make_task
 from fake_dra_driver.hosting.process import shared_process
 from fake_dra_driver.hosting.protocol import (
     MAX_LINE_BYTES,
@@ -33,8 +31,6 @@ from fake_dra_driver.hosting.protocol import (
 )
 
 __all__ = ["HostedProgram", "serve_instances", "streams_of_instances"]
-
-T = TypeVar("T")
 
 HostedProgram = Callable[[Sequence[str]], Coroutine[Any, Any, int]]
 """Runs with these arguments; returns the exit status. What goes wrong it has said on standard error."""
@@ -59,7 +55,7 @@ async def serve_instances(programs: Mapping[str, HostedProgram], control: socket
     """
     loop = asyncio.get_running_loop()
     loop.set_task_factory(make_task)  # type: ignore[arg-type]  # typeshed has no generic factories
-    loop.set_default_executor(_Threads(_THREADS, thread_name_prefix="instances"))
+    loop.set_default_executor(InstanceThreads(_THREADS, thread_name_prefix="instances"))
     reader, writer = await asyncio.open_connection(sock=control, limit=MAX_LINE_BYTES)
     server = _Server(programs, writer)
     with streams_of_instances(), contextlib.suppress(ConnectionError):
@@ -107,17 +103,6 @@ class _Server:
     def _say(self, message: Message) -> None:
         # Does not wait for the client to read: one instance must not stop the others.
         self._writer.write(encode(message))
-
-
-class _Threads(ThreadPoolExecutor):
-    """Each call runs in the context of its caller, also where that does not see to it itself."""
-
-    @override
-    def submit(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        shared = shared_process.get()
-        if isinstance(shared, Instance) and shared.is_cut_off:
-            return Future()  # for a coroutine that is never resumed
-        return super().submit(contextvars.copy_context().run, call, *args, **kwargs)
 
 
 class _Stream(io.TextIOBase):

@@ -34,6 +34,7 @@ from fake_dra_driver.dra.driver.device import Device
 from fake_dra_driver.dra.driver.driver import Driver
 from fake_dra_driver.dra.node.containeredits import ContainerEdits
 from fake_dra_driver.dra.node.driver import PrepareError
+from fake_dra_driver.hosting.process import release_at_end
 from fake_dra_driver.quantity import QuantityError, canonical
 from fake_dra_driver.runtime.task import is_being_cancelled
 from fake_dra_driver.settings import Settings
@@ -302,6 +303,7 @@ async def _in_thread(call: _Call, work: Callable[[], Any], *, is_endless: bool) 
 
     What it returns has the result, or raises what the work has raised: a coroutine cannot raise every exception.
     When cancelled, it waits for the thread's end for a while, as otherwise the next process might do the same at once.
+    So does the end of a program that shares its process, before it gives back the claim's lock.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Callable[[], Any]] = loop.create_future()
@@ -313,6 +315,7 @@ async def _in_thread(call: _Call, work: Callable[[], Any], *, is_endless: bool) 
 
     context = contextvars.copy_context()
     threading.Thread(target=context.run, args=(run,), name=call.name, daemon=True).start()
+    forget = _nothing if is_endless else release_at_end(lambda: asyncio.wait((done,), timeout=END_SECONDS))
     try:
         return await asyncio.shield(done)
     except asyncio.CancelledError:
@@ -321,6 +324,12 @@ async def _in_thread(call: _Call, work: Callable[[], Any], *, is_endless: bool) 
             if not done.done():
                 log.error("Driver still works while the plugin ends: it is left alone", call=call.lasts())
         raise
+    finally:
+        forget()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _attempt(work: Callable[[], Any]) -> Callable[[], Any]:

@@ -221,5 +221,5 @@ def _lock(folder: Path) -> int | None:
 
 
 def _release(attempt: "asyncio.Future[int | None]") -> None:
-    if attempt.exception() is None and (descriptor := attempt.result()) is not None:
+    if not attempt.cancelled() and attempt.exception() is None and (descriptor := attempt.result()) is not None:
         os.close(descriptor)

@@ -3,53 +3,22 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from fake_dra_driver.hosting.instance import Instance, make_task
+from fake_dra_driver.hosting import instance
 from fake_dra_driver.hosting.process import environment, release_at_end, shared_process, stop_signals
-
-Program = Callable[[], Coroutine[Any, Any, int]]
-
-
-class Stage:
-    """One instance, and what it has written."""
-
-    def __init__(self) -> None:
-        self.written: list[str] = []
-        self.instance = Instance({"NAME": "a"}, self.written.append)
-
-    @property
-    def output(self) -> str:
-        return "".join(self.written)
-
-    async def run(self, program: Program) -> int:
-        async with asyncio.timeout(10):
-            return await self.instance.run(program)
-
-    @asynccontextmanager
-    async def running(self, program: Program) -> AsyncIterator["asyncio.Task[int]"]:
-        """The program runs on; it has begun to wait for what never comes."""
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(self.run(program), name="instance under test")
-            await asyncio.sleep(0)  # the instance begins
-            await asyncio.sleep(0)  # its program does
-            await asyncio.sleep(0)  # what that has started does
-            assert self.instance.tasks
-            yield task
+from fake_dra_driver.inthread import in_thread
+from tests.unit.hosting.stage import Stage, prepared_stage
 
 
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
-    loop = asyncio.get_running_loop()
-    loop.set_task_factory(make_task)  # type: ignore[arg-type]  # typeshed has no generic factories
-    try:
-        yield Stage()
-    finally:
-        loop.set_task_factory(None)
+    async with prepared_stage() as stage:
+        yield stage
 
 
 async def forever() -> None:
@@ -207,6 +176,91 @@ async def test_what_the_system_would_take_back_is_taken_back_in_reverse_order(st
     assert task.result() == -signal.SIGKILL
     assert released == ["first", "second", "third"]
     assert [str(each["exception"]) for each in reported] == ["this one cannot be released"]
+
+
+class Call:
+    """Blocks in a thread until it may go on."""
+
+    def __init__(self, seen: list[str]) -> None:
+        self.begun = asyncio.Event()
+        self.go_on = threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self._seen = seen
+
+    def __call__(self) -> None:
+        self._loop.call_soon_threadsafe(self.begun.set)
+        self.go_on.wait(5)
+        self._seen.append("written")
+
+
+async def rounds_of_the_loop() -> None:
+    """More than the end of an instance takes that has nothing to wait for."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_nothing_is_taken_back_while_a_thread_still_works_for_the_program(stage: Stage) -> None:
+    seen: list[str] = []
+    call = Call(seen)
+
+    async def program() -> int:
+        release_at_end(lambda: seen.append("released"))
+        await in_thread(call)
+        return 0
+
+    task = asyncio.create_task(stage.run(program), name="instance under test")
+    await call.begun.wait()
+    stage.instance.signal(signal.SIGKILL)
+    await rounds_of_the_loop()
+    assert (seen, task.done()) == ([], False)
+    call.go_on.set()
+    assert await task == -signal.SIGKILL
+    assert seen == ["written", "released"]
+    assert not stage.instance.calls
+
+
+async def test_a_call_that_waits_for_a_thread_is_never_made() -> None:
+    async with prepared_stage(threads=1) as stage:
+        seen: list[str] = []
+        call, never = Call([]), Call(seen)
+
+        async def program() -> int:
+            await asyncio.gather(in_thread(call), in_thread(never))
+            return 0
+
+        task = asyncio.create_task(stage.run(program), name="instance under test")
+        await call.begun.wait()
+        stage.instance.signal(signal.SIGKILL)
+        never.go_on.set()
+        await rounds_of_the_loop()
+        call.go_on.set()
+        assert await task == -signal.SIGKILL
+        assert not seen
+
+
+async def test_a_program_with_a_call_that_hangs_ends_and_keeps_what_it_has(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instance, "_LET_GO_SECONDS", 0.01)
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context))
+    released = asyncio.Event()
+    call = Call([])
+
+    async def program() -> int:
+        release_at_end(released.set)
+        await in_thread(call)
+        return 0
+
+    task = asyncio.create_task(stage.run(program), name="instance under test")
+    await call.begun.wait()
+    stage.instance.signal(signal.SIGKILL)
+    assert await task == -signal.SIGKILL
+    assert not released.is_set()
+    assert "1 calls in threads have not ended" in str(reported[0]["exception"])
+    call.go_on.set()
+    async with asyncio.timeout(10):
+        await released.wait()
 
 
 async def test_a_program_of_its_own_process_has_nothing_to_release_here() -> None:

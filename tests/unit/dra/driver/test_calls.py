@@ -1,6 +1,7 @@
 """Calls of an author's methods: however they are written, and whatever they do wrong."""
 
 import asyncio
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
@@ -14,7 +15,9 @@ from fake_dra_driver.dra.driver.calls import AuthorCalls, DriverFaultError
 from fake_dra_driver.dra.driver.device import Device
 from fake_dra_driver.dra.node.containeredits import ContainerEdits
 from fake_dra_driver.dra.node.driver import PrepareError
+from fake_dra_driver.hosting.process import release_at_end
 from tests.unit.dra.driver.lamp import CLAIM, NODE, LampConfig, LampDriver, allocated, logged
+from tests.unit.hosting.stage import prepared_stage
 
 EDITS = ContainerEdits(env={"LAMP": "lamp-0"})
 
@@ -348,3 +351,30 @@ async def test_a_coroutine_that_waits_does_not_block() -> None:
         watch.look()
     go_on.set()
     assert (await task, lines) == ("done", [])
+
+
+async def test_a_program_that_shares_its_process_keeps_its_locks_until_the_call_has_ended() -> None:
+    loop, begun, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    seen: list[str] = []
+
+    def prepare(device: AllocatedDevice[LampConfig]) -> ContainerEdits:
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait(5)
+        seen.append("prepared")
+        return EDITS
+
+    async def plugin() -> int:
+        release_at_end(lambda: seen.append("lock released"))
+        await calls_of(prepare).prepare(allocated())
+        return 0
+
+    async with prepared_stage() as stage:
+        killed = asyncio.create_task(stage.run(plugin), name="plugin")
+        await begun.wait()
+        stage.instance.signal(signal.SIGKILL)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not seen
+        go_on.set()
+        assert await killed == -signal.SIGKILL
+    assert seen == ["prepared", "lock released"]
