@@ -9,6 +9,8 @@ life was as long. ``docs/performance.md`` has the figures.
 import gc
 from typing import Final
 
+from fake_dra_driver.hosting.process import shared_process
+
 __all__ = ["spare_long_lived"]
 
 _THRESHOLDS: Final = (10_000, 50, 10)
@@ -20,7 +22,10 @@ def spare_long_lived() -> None:
     """Takes everything that is alive out of the collector's sight, for good, and makes it look less often at the rest.
 
     For the whole process: to be called by a program, not by a library, once its modules are loaded, and again once its
-    caches are filled. What is spared still goes when nothing refers to it; only cycles among it stay.
+    caches are filled. What is spared still goes when nothing refers to it; only cycles among it stay. For one of many
+    programs in a process it does nothing: with each of their starts, cycles of all others would stay.
     """
+    if shared_process.get() is not None:
+        return
     gc.set_threshold(*_THRESHOLDS)
     gc.freeze()

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from fake_dra_driver.dra.program.commandline import EXIT_FAILURE, CommandLine
 from fake_dra_driver.hosting.server import HostedProgram, serve_instances
+from fake_dra_driver.runtime.garbage import spare_long_lived
 
 __all__ = ["run_instances"]
 
@@ -25,6 +26,7 @@ def run_instances(command_line: CommandLine) -> None:
         for name, command in command_line.commands.items()
         if command.coroutine
     }
+    spare_long_lived()
     asyncio.run(_serve(programs))
 
 

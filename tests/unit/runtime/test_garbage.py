@@ -39,3 +39,13 @@ def test_many_objects_are_read_without_a_look_at_all_of_them() -> None:
     youngest, *older = map(int, said(program).split())
     assert youngest <= 3
     assert older == [0, 0]
+
+
+def test_a_program_that_shares_its_process_spares_nothing_of_the_others() -> None:
+    program = (
+        "from fake_dra_driver.hosting.process import shared_process\n"
+        "gc.disable(); seen = cycle()\n"
+        "shared_process.set(object()); spare_long_lived()\n"
+        "gc.collect(); print(seen(), gc.get_freeze_count())"
+    )
+    assert said(CYCLE + program) == "None 0"
