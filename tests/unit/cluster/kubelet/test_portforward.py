@@ -29,10 +29,10 @@ class Forwarding:
 @pytest.fixture
 async def forwarding() -> AsyncIterator[Forwarding]:
     """One that ends with the test."""
+    forwarding = Forwarding()
+    yield forwarding
+    forwarding.wire.leave()
     async with asyncio.timeout(PATIENCE_SECONDS):
-        forwarding = Forwarding()
-        yield forwarding
-        forwarding.wire.leave()
         await forwarding.task
 
 
@@ -50,7 +50,8 @@ async def test_a_connection_ends_when_its_stream_is_reset(forwarding: Forwarding
         (task,) = (each for each in asyncio.all_tasks() if each.get_name() == f"port forward {port}")
         forwarding.client.send(Reset(3, CANCEL), Reset(1, CANCEL))
         try:
-            await asyncio.wait((task,))
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await asyncio.wait((task,))
         finally:
             writer.close()
             await writer.wait_closed()
