@@ -3,17 +3,19 @@
 A message inside of another one is not read with it: it is bytes, which have a type of their own. So who reads decides
 how deep and how many messages are read, before anything is allocated for them: two bytes may stand for a message of
 some hundred fields.
+
+The library is imported when the first type is made: most programs that could write protobuf have no need to.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
+from typing import TYPE_CHECKING
 
-from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
-from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
+if TYPE_CHECKING:
+    from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
+    from google.protobuf.message import Message
 
 __all__ = ["Field", "MessageType", "is_known", "load_messages", "message_type"]
 
@@ -41,7 +43,7 @@ class Field:
 class MessageType:
     """A type of messages."""
 
-    def __init__(self, name: str, make: type[Message], fields: Mapping[int, Field]) -> None:
+    def __init__(self, name: str, make: "type[Message]", fields: Mapping[int, Field]) -> None:
         self.name = name
         """The full name."""
         self.make = make
@@ -62,6 +64,10 @@ class MessageType:
 @cache
 def message_type(name: str) -> MessageType:
     """The type of that full name, made when it is first asked for. Raises KeyError when there is none."""
+    from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
+    from google.protobuf.descriptor_pool import DescriptorPool
+    from google.protobuf.message_factory import GetMessageClass
+
     message = DescriptorProto()
     message.CopyFrom(load_messages()[name])
     fields = _fields(message)
@@ -77,15 +83,19 @@ def is_known(name: str) -> bool:
 
 
 @cache
-def load_messages() -> Mapping[str, DescriptorProto]:
+def load_messages() -> "Mapping[str, DescriptorProto]":
     """What is known of all messages, by full name. Read once in a process, which blocks for some milliseconds."""
+    from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
     raw = (resources.files(__package__) / "kubernetes.binpb").read_bytes()
     files = FileDescriptorSet.FromString(raw).file
     return {f"{file.package}.{message.name}": message for file in files for message in file.message_type}
 
 
-def _fields(message: DescriptorProto) -> Mapping[int, Field]:
+def _fields(message: "DescriptorProto") -> Mapping[int, Field]:
     """The fields of a message, which from here on has bytes where it had messages."""
+    from google.protobuf.descriptor_pb2 import FieldDescriptorProto
+
     entries = {entry.name: entry.field[1] for entry in message.nested_type if entry.options.map_entry}
     fields = {}
     for each in message.field:
@@ -104,8 +114,10 @@ def _fields(message: DescriptorProto) -> Mapping[int, Field]:
     return fields
 
 
-def _cut_off(field: FieldDescriptorProto) -> str:
+def _cut_off(field: "FieldDescriptorProto") -> str:
     """Makes the values bytes if they are messages, and says of which type these are."""
+    from google.protobuf.descriptor_pb2 import FieldDescriptorProto
+
     if field.type != FieldDescriptorProto.TYPE_MESSAGE:
         return ""
     name = field.type_name.removeprefix(".")

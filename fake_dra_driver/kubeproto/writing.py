@@ -2,11 +2,12 @@
 
 import base64
 from collections.abc import Callable, Mapping
-from typing import Any
-
-from google.protobuf.message import Message
+from typing import TYPE_CHECKING, Any
 
 from fake_dra_driver.kubeproto.messages import Field, message_type
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 __all__ = ["MessageWriter", "UnknownFieldError", "write_quantity"]
 
@@ -49,7 +50,7 @@ class MessageWriter:
                 self._set(message, field, each)
         return message.SerializeToString(deterministic=True)
 
-    def _set(self, message: Message, field: Field, value: Any) -> None:
+    def _set(self, message: "Message", field: Field, value: Any) -> None:
         if field.is_map:
             getattr(message, field.name).update({key: self._written(field, each) for key, each in value.items()})
         elif field.is_list:
