@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from tests.e2e.objects import AuditEvent, RunningPod
+from tests.e2e.waiting import wait_until
 
 __all__ = ["LOCAL_CLUSTER_VARIABLE", "LocalCluster", "Process"]
 
@@ -27,6 +28,7 @@ POLICY: Final = "ValidatingAdmissionPolicy"
 """Is in the message of what one refuses."""
 
 _PROJECT = Path(__file__).resolve().parents[2]
+_END_SECONDS: Final = 60.0
 
 Process = Literal["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "containerd", "kubelet"]
 
@@ -46,6 +48,10 @@ class LocalCluster:
 
     def restart(self, process: Process) -> None:
         """Kills one of the cluster's own processes with SIGKILL and starts it again."""
+        killed = self._newest(process)
+        _signal([killed], signal.SIGKILL)
+        # One with gigabytes takes seconds to end on a busy machine, and its port is taken until then.
+        wait_until(f"{process} has ended", lambda: _has_ended(killed), _END_SECONDS)
         subprocess.run(
             [str(self._program), "restart", process, "--dir", str(self.directory)],
             check=True,
@@ -56,8 +62,7 @@ class LocalCluster:
     @contextlib.contextmanager
     def paused(self, process: Process) -> Iterator[None]:
         """Holds one of the cluster's own processes with SIGSTOP: connections to it stay open, and nothing comes."""
-        started = [json.loads(line) for line in (self.directory / "pids").read_text().splitlines()]
-        newest = next(entry["pid"] for entry in reversed(started) if entry["name"] == process)
+        newest = self._newest(process)
         _signal([newest], signal.SIGSTOP)
         try:
             yield
@@ -113,6 +118,10 @@ class LocalCluster:
         }
         assert not refused, f"refused: {sorted(refused)}"
 
+    def _newest(self, process: Process) -> int:
+        started = [json.loads(line) for line in (self.directory / "pids").read_text().splitlines()]
+        return int(next(entry["pid"] for entry in reversed(started) if entry["name"] == process))
+
     def _processes(self, pod: RunningPod, container: str) -> Sequence[int]:
         identity = next(status.container_id for status in pod.status.container_statuses if status.name == container)
         found = self._find_processes(identity)
@@ -135,3 +144,12 @@ def _signal(processes: Sequence[int], which: signal.Signals) -> None:
     for process in processes:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, which)
+
+
+def _has_ended(process: int) -> bool:
+    """Whether it is gone, or nobody has asked yet how it has ended."""
+    try:
+        # The name of the program, in parentheses, may hold anything; the state follows.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
