@@ -122,6 +122,12 @@ class Event:
         """The store's revision after this change."""
         return self.record.revision
 
+    def forget_values(self) -> None:
+        """Keeps the objects encoded alone."""
+        self.record.forget_value()
+        if self.previous is not None:
+            self.previous.forget_value()
+
     def fields(self, path: str) -> tuple[str, ...]:
         """What is at a path, before and after it."""
         after = self.record.field(path)
@@ -263,8 +269,8 @@ class Collection:
         self._log.append(event)
         if len(self._log) > self.log_length:
             self._compacted = self._log.popleft().revision
-        if len(self._log) > _KEPT_DECODED and (old := self._log[-_KEPT_DECODED]).previous is not None:
-            old.previous.forget_value()
+        if len(self._log) > _KEPT_DECODED:
+            self._log[-_KEPT_DECODED].forget_values()
         self._unseen += 1
         if self._unseen * _WAKE_ALL_SHARE >= self.log_length:
             self.wake()
