@@ -248,22 +248,24 @@ class Collection:
         events.reverse()
         return events
 
-    async def wait(self, revision: int, interest: Interest = EVERYTHING) -> None:
+    async def wait(self, revision: int, interest: Interest = EVERYTHING) -> int:
         """Returns once there are events after ``revision``, or the collection was compacted or woken.
 
         Args:
-            revision: the last that is known. It has to be told how far it has come when this returns.
-            interest: other events may be left out, if there were none before this was called.
+            revision: the last that is known.
+            interest: other events may be passed over.
+
+        Returns:
+            After which revision to look for events: ``revision``, or a later one, with nothing of interest before it.
         """
         if not self.is_held and self._log and self._log[-1].revision > revision:
-            return
+            return revision
         with self._waiters.waiting(interest) as waiter:
-            await waiter
+            return max(revision, await waiter)
 
     def wake(self) -> None:
         """Wakes all who wait."""
-        self._unseen = 0
-        self._waiters.wake_all()
+        self._waiters.wake_all(0)
 
     def _append(self, event: Event) -> None:
         self._log.append(event)
@@ -271,11 +273,11 @@ class Collection:
             self._compacted = self._log.popleft().revision
         if len(self._log) > _KEPT_DECODED:
             self._log[-_KEPT_DECODED].forget_values()
+        self._waiters.wake(event.fields, 0 if self.is_held else event.revision - 1)
         self._unseen += 1
         if self._unseen * _WAKE_ALL_SHARE >= self.log_length:
-            self.wake()
-        else:
-            self._waiters.wake(event.fields)
+            self._unseen = 0
+            self._waiters.wake_all(0 if self.is_held else event.revision)
 
 
 class Store:

@@ -29,12 +29,15 @@ class Waiters:
 
     def __init__(self) -> None:
         # By path and value, each in order of arrival, so that a seed gives the same run each time.
-        self._waiting: defaultdict[str, dict[str, dict[asyncio.Future[None], None]]] = defaultdict(dict)
+        self._waiting: defaultdict[str, dict[str, dict[asyncio.Future[int], None]]] = defaultdict(dict)
 
     @contextmanager
-    def waiting(self, interest: Interest) -> Iterator[asyncio.Future[None]]:
-        """Something to wait for while the block runs: it is done as soon as there is an event of that interest."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def waiting(self, interest: Interest) -> Iterator[asyncio.Future[int]]:
+        """Something to wait for while the block runs: it is done as soon as there is an event of that interest.
+
+        Its result is a revision up to which there was none, as far as that is known.
+        """
+        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         of_path = self._waiting[interest.path]
         of_path.setdefault(interest.value, {})[waiter] = None
         try:
@@ -44,21 +47,26 @@ class Waiters:
             if not of_path[interest.value]:
                 del of_path[interest.value]
 
-    def wake(self, values_of: Callable[[str], Iterable[str]]) -> None:
-        """Wakes those whose interest an event is in, given as a function from paths to the values there."""
+    def wake(self, values_of: Callable[[str], Iterable[str]], before: int) -> None:
+        """Wakes those whose interest an event is in.
+
+        Args:
+            values_of: what is at a path in the event.
+            before: the revision before it; 0: events are held back, and may have been before.
+        """
         for path, of_path in self._waiting.items():
             if of_path:
                 for value in dict.fromkeys(values_of(path)) if path else ("",):
-                    _wake(of_path.get(value, ()))
+                    _wake(of_path.get(value, ()), before)
 
-    def wake_all(self) -> None:
-        """Wakes all."""
+    def wake_all(self, before: int) -> None:
+        """Wakes all that sleep still. ``before`` is as in ``wake``."""
         for of_path in self._waiting.values():
             for waiters in of_path.values():
-                _wake(waiters)
+                _wake(waiters, before)
 
 
-def _wake(waiters: Iterable[asyncio.Future[None]]) -> None:
+def _wake(waiters: Iterable[asyncio.Future[int]], before: int) -> None:
     for waiter in waiters:
         if not waiter.done():
-            waiter.set_result(None)
+            waiter.set_result(before)

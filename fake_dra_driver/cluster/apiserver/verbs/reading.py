@@ -233,7 +233,7 @@ class Reading:
             due = min(bookmark_at, ends_at) if watch.bookmarks else ends_at
             try:
                 async with asyncio.timeout_at(due):
-                    await collection.wait(position, watch.selection.interest)
+                    position = await collection.wait(position, watch.selection.interest)
             except TimeoutError:
                 # A loop may call a timer a little early, by its clock's resolution: the timer counts as due.
                 if due >= ends_at:

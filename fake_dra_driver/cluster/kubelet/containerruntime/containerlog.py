@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from fake_dra_driver.regularfile import open_file
 from fake_dra_driver.runtime.clock import WallClock, utc_now
@@ -145,15 +146,26 @@ def _pieces(line: bytes) -> list[bytes]:
 
 def _append(path: Path, rotated: Path, data: bytes, max_file_bytes: int) -> bool:
     """Writes to the end of the file. Returns whether a new one was begun for it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    size = path.stat().st_size if path.exists() else 0
-    rotate = bool(size) and size + len(data) > max_file_bytes
-    if rotate:
-        path.replace(rotated)
-    # Not through a link: a container may have the folder of logs as its volume.
-    with os.fdopen(open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _MODE), "ab") as file:
+    with _opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if not size or size + len(data) <= max_file_bytes:
+            file.write(data)
+            return False
+    path.replace(rotated)
+    with _opened(path) as file:
         file.write(data)
-    return rotate
+    return True
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file, for writing to its end; made with its folder if it is missing."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    # Not through a link: a container may have the folder of logs as its volume.
+    try:
+        return os.fdopen(open_file(path, flags, _MODE), "ab")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.fdopen(open_file(path, flags, _MODE), "ab")
 
 
 def _start_of_tail(path: Path, lines: int | None) -> int:

@@ -36,6 +36,34 @@ async def test_only_those_are_woken_whom_an_event_is_about() -> None:
         collection.wake()
 
 
+async def test_what_is_of_no_interest_is_passed_over() -> None:
+    collection = Store().collection(PODS)
+    before = collection.put(Key("default", "x"), pod("x", "b"))
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(collection.wait(before.revision, Interest("spec.nodeName", "a")))
+        await turns()
+        for _ in range(10):
+            collection.put(Key("default", "x"), pod("x", "b"))
+        last = collection.put(Key("default", "y"), pod("y", "a"))
+    assert [event.record for event in collection.events_after(waiting.result())] == [last]
+
+
+async def test_nothing_is_passed_over_while_events_are_held_back() -> None:
+    collection = Store().collection(PODS)
+    before = collection.put(Key("default", "x"), pod("x", "b"))
+    collection.is_held = True
+    interest, position = Interest("spec.nodeName", "a"), before.revision
+    for name in ("y", "z"):
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(collection.wait(position, interest))
+            await turns()
+            collection.put(Key("default", name), pod(name, "a"))
+        position = waiting.result()
+        assert collection.events_after(position) == []
+    collection.is_held = False
+    assert [event.record.key.name for event in collection.events_after(position)] == ["y", "z"]
+
+
 async def test_an_object_that_leaves_a_selection_is_news_for_it() -> None:
     collection = Store().collection(PODS)
     before = collection.put(Key("default", "x"), pod("x", "a"))
@@ -60,7 +88,7 @@ async def test_a_watch_that_sees_nothing_never_falls_behind_the_log() -> None:
             if not waiting.done():
                 waiting.cancel()
                 continue
-        assert collection.can_watch_from(position)
+        assert collection.can_watch_from(waiting.result())
         position = collection.events_after(position)[-1].revision
     assert position > 40
 
