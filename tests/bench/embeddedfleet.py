@@ -43,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, default=200)
     parser.add_argument("--pods", type=int, default=1000)
-    parser.add_argument("--kubernetes-version", default="1.37")
+    parser.add_argument("--kubernetes-version", choices=("1.30", "1.37"), default="1.37")
     parser.add_argument("--python", default=sys.executable, help="interpreter whose fake_dra_driver is measured")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
