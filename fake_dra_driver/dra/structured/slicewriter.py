@@ -16,7 +16,7 @@ from fake_dra_driver.dra.structured.slices import Accepted, Plan, SliceUpdate, g
 from fake_dra_driver.dra.structured.slicespec import at_generation
 from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError, RetryError
 
-__all__ = ["SliceClient", "SliceWriter", "Written"]
+__all__ = ["SliceClient", "SliceWriter", "Written", "dropped_by_server"]
 
 log = logger.bind(component="slices")
 K = TypeVar("K", bound=KubeObject)
@@ -87,15 +87,8 @@ class SliceWriter:
             await self._create(wanted, owners, written)
 
     async def dropped_of(self, spec: v1.ResourceSliceSpec) -> DroppedFields | None:
-        """What the API server would drop of a slice; it is asked, and nothing is written.
-
-        Raises:
-            RuntimeLayerError: as the API calls.
-        """
-        spec = at_generation(spec, 1)
-        tried = self._api.slices(metadata=ObjectMeta(generate_name=f"{spec.driver}-"), spec=spec)
-        answer: v1.ResourceSlice = await self._client.create(tried, is_dry_run=True)
-        return dropped_fields(spec, answer.spec)
+        """As ``dropped_by_server``."""
+        return await dropped_by_server(self._client, self._api, spec, ObjectMeta())
 
     async def delete(self, key: NamespacedName, uid: UID, resource_version: str) -> None:
         """Deletes a slice, if it is still as it was seen. Raises as ``write``; that it is gone is no error."""
@@ -145,3 +138,23 @@ class SliceWriter:
             raise RetryError(str(error)) from error
         written.answers[wanted.name] = Accepted(wanted.spec, stored.spec)
         written.created.append(wanted.name)
+
+
+async def dropped_by_server(
+    client: SliceClient, api: ResourceApi, spec: v1.ResourceSliceSpec, metadata: ObjectMeta
+) -> DroppedFields | None:
+    """What the API server would drop of a slice; it is asked by dry run, and nothing is written.
+
+    Args:
+        client: asks.
+        api: in this version.
+        spec: of the slice; its pool's generation makes no difference.
+        metadata: what admission policies want to see; a name there is not needed.
+
+    Raises:
+        RuntimeLayerError: as the API calls.
+    """
+    spec = at_generation(spec, 1)
+    unnamed = metadata.model_copy(update={"generate_name": f"{spec.driver}-"})
+    answer: v1.ResourceSlice = await client.create(api.slices(metadata=unnamed, spec=spec), is_dry_run=True)
+    return dropped_fields(spec, answer.spec)

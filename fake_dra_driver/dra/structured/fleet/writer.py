@@ -13,9 +13,8 @@ from typing import Final, Protocol
 from loguru import logger
 
 from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta, OwnerReference
-from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
-from fake_dra_driver.dra.structured.featuregates import DroppedFields, dropped_fields
+from fake_dra_driver.dra.structured.featuregates import DroppedFields
 from fake_dra_driver.dra.structured.fleet.encoding import EncodedSlice
 from fake_dra_driver.dra.structured.fleet.keptfields import KeptFields
 from fake_dra_driver.dra.structured.fleet.mark import Mark
@@ -23,7 +22,7 @@ from fake_dra_driver.dra.structured.fleet.plan import FleetPlan
 from fake_dra_driver.dra.structured.fleet.slicemessage import SliceMessages
 from fake_dra_driver.dra.structured.slices import published_annotation
 from fake_dra_driver.dra.structured.slicespec import at_generation, in_words_of
-from fake_dra_driver.dra.structured.slicewriter import SliceClient
+from fake_dra_driver.dra.structured.slicewriter import SliceClient, dropped_by_server
 from fake_dra_driver.runtime.encodedwrites import EncodedObject
 from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError, RetryError
 
@@ -128,14 +127,8 @@ class FleetWriter:
     async def dropped_of(self, wanted: EncodedSlice, owner: OwnerReference) -> DroppedFields | None:
         """What the API server would drop of a slice; it is asked, and nothing is written. Raises as ``write``."""
         mark = Mark(1, 1, wanted.digest)
-        metadata = ObjectMeta(
-            generate_name=f"{self._driver}-", annotations={self._annotation: str(mark)}, owner_references=(owner,)
-        )
-        spec = at_generation(wanted.wanted.spec, mark.pool_generation)
-        answer: v1.ResourceSlice = await self._client.create(
-            self._api.slices(metadata=metadata, spec=spec), is_dry_run=True
-        )
-        return dropped_fields(spec, answer.spec)
+        metadata = ObjectMeta(annotations={self._annotation: str(mark)}, owner_references=(owner,))
+        return await dropped_by_server(self._client, self._api, wanted.wanted.spec, metadata)
 
     async def _settle(self, wanted: EncodedSlice, before: ObjectMeta | None, mark: Mark, owner: OwnerReference) -> None:
         """Writes a slice until its mark fits it. The mark that is given foretells the generation after one write."""
